@@ -1,0 +1,175 @@
+"""Stamps: what a notebook's outputs were made from, so that stale ones are found.
+
+A stamp holds three hashes: of the notebook's code, of the files that the code depends on
+(the modules of gitools that it imports, directly or through other modules, their package data,
+and the files it declares to read), and of its outputs. Source text is hashed as it stands.
+"""
+
+import ast
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+_DATA_SUFFIXES = {".safetensors", ".npz", ".csv", ".json", ".html", ".js", ".css"}
+
+
+def stamp_of(notebook, root: str | Path) -> dict[str, str]:
+    """Stamp that fits the notebook as it is.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The notebook, with its outputs.
+    root : path
+        The book's folder.
+
+    Returns
+    -------
+    dict
+        ``code``, ``depends`` and ``outputs``: sha256 in hexadecimal.
+    """
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    sources = [[c.source, sorted(c.metadata.get("tags", []))] for c in code]
+    depends = [
+        [path.relative_to(root).as_posix(), _file_hash(path)]
+        for path in dependencies(notebook, root)
+    ]
+    return {
+        "code": _hash(sources),
+        "depends": _hash(depends),
+        "outputs": _hash([c.outputs for c in code]),
+    }
+
+
+def is_stale(notebook, root: str | Path) -> str | None:
+    """Why the notebook's outputs are not to be trusted, or None when they are.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The notebook, with its outputs and its stamp.
+    root : path
+        The book's folder.
+
+    Returns
+    -------
+    str or None
+        A reason in a few words.
+    """
+    old = notebook.metadata.get("gitools", {}).get("stamp")
+    if old is None:
+        return "never stamped"
+    new = stamp_of(notebook, root)
+    reasons = {
+        "code": "its code has changed",
+        "depends": "a file it depends on has changed",
+        "outputs": "its outputs were edited",
+    }
+    changed = [reasons[key] for key in reasons if old.get(key) != new[key]]
+    return "; ".join(changed) or None
+
+
+def dependencies(notebook, root: str | Path) -> list[Path]:
+    """Files that the outputs of a notebook depend on.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        A notebook; what it reads beside modules stands in ``metadata.gitools.reads``.
+    root : path
+        The book's folder.
+
+    Returns
+    -------
+    list of Path
+        Modules of gitools and their package data, then declared files, sorted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a declared file is not there.
+    """
+    root = Path(root).resolve()
+    todo = set()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            todo |= _imports(cell.source, root)
+    found = set()
+    while todo:
+        path = todo.pop()
+        found.add(path)
+        todo |= _imports(path.read_text(encoding="utf-8"), root) - found
+    for path in list(found):
+        found |= set(_package_data(path))
+    for name in notebook.metadata.get("gitools", {}).get("reads", []):
+        if not (root / name).is_file():
+            raise FileNotFoundError(f"{name}: declared in metadata.gitools.reads, but not there")
+        found.add(root / name)
+    return sorted(found)
+
+
+def _hash(value) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _imports(source: str, root: Path) -> set[Path]:
+    """Files of gitools that some source text imports; thin ``__init__`` files are looked through."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found |= _module_files(alias.name, root)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            for alias in node.names:
+                found |= _resolve(node.module, alias.name, root)
+    return found
+
+
+def _module_files(module: str, root: Path) -> set[Path]:
+    """Files behind ``import module``: one file, or all that a package's __init__ exports."""
+    if module.split(".")[0] != "gitools":
+        return set()
+    path = root.joinpath(*module.split("."))
+    if path.with_suffix(".py").is_file():
+        return {path.with_suffix(".py")}
+    exports = _exports(path / "__init__.py")
+    return {file for origin, name in exports.values() for file in _resolve(origin, name, root)}
+
+
+def _resolve(module: str, name: str, root: Path) -> set[Path]:
+    """Files behind ``from module import name``."""
+    if module.split(".")[0] != "gitools":
+        return set()
+    path = root.joinpath(*module.split("."))
+    if path.with_suffix(".py").is_file():
+        return {path.with_suffix(".py")}
+    if (path / f"{name}.py").is_file() or (path / name / "__init__.py").is_file():
+        return _module_files(f"{module}.{name}", root)
+    exports = _exports(path / "__init__.py")
+    if name in exports:
+        return _resolve(*exports[name], root)
+    return {path / "__init__.py"} if (path / "__init__.py").is_file() else set()
+
+
+@cache
+def _exports(init: Path) -> dict[str, tuple[str, str]]:
+    """What an ``__init__`` re-exports: local name to (module, name there)."""
+    if not init.is_file():
+        return {}
+    exports = {}
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                exports[alias.asname or alias.name] = (node.module, alias.name)
+    return exports
+
+
+def _package_data(module: Path) -> list[Path]:
+    """Data files beside a module that its text names."""
+    text = module.read_text(encoding="utf-8")
+    return [p for p in module.parent.iterdir() if p.suffix in _DATA_SUFFIXES and p.name in text]
