@@ -118,7 +118,7 @@ def _file_hash(path: Path) -> str:
 
 
 def _imports(source: str, root: Path) -> set[Path]:
-    """Files of gitools that some source text imports; thin ``__init__`` files are looked through."""
+    """Files of gitools that a source text imports, looking through thin ``__init__`` files."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
