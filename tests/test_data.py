@@ -1,0 +1,425 @@
+"""The mechanics of gitools.data, on small made-up files: nothing here needs the real data."""
+
+import errno
+import hashlib
+import logging
+import os
+from dataclasses import replace
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pandas as pd
+import pooch
+import pytest
+import rdata
+
+from gitools.data import (
+    REGISTRY,
+    DataError,
+    DataNotAvailable,
+    available,
+    cache_folder,
+    fetch,
+    load,
+    potato_intensities,
+    source_address,
+)
+from gitools.data.__main__ import main
+from gitools.data.convert import snp_intensity
+
+NAME = "made_up"
+
+
+def write_original(path, **changes):
+    table = {
+        "MarkerName": pd.Categorical(["M1", "M2", "M1", "M2"]),
+        "SampleName": pd.Categorical(["NA", "NA", "007", "007"]),
+        "X_Raw": np.array([100, 3, 7, 1], dtype=np.int32),
+        "Y_Raw": np.array([0, 6, 7, 2], dtype=np.int32),
+        "Theta": np.array([0.0, 0.677, np.nan, 0.1 + 0.2]),
+        "R": np.array([1.0, 1.5, np.nan, 0.299]),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rdata.write_rda(path, {"made.up": pd.DataFrame(table | changes)})
+
+
+def entry_for(original, **changes):
+    """An entry of the registry, as for the potatoes, for a made-up original."""
+    content = original.read_bytes()
+    potato = REGISTRY["potato_diploid"]
+    columns = tuple(
+        replace(c, missing=1 if c.name in ("theta", "r") else 0) for c in potato.columns
+    )
+    own = {
+        "name": NAME,
+        "owner": "somebody",
+        "repository": "something",
+        "commit": "0" * 40,
+        "path": "data/made.up.rda",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "n_bytes": len(content),
+        "rows": 4,
+        "columns": columns,
+        "convert": partial(snp_intensity, table="made.up", ploidy=2),
+    }
+    return replace(potato, **(own | changes))
+
+
+def files_in(folder):
+    return sorted(path for path in Path(folder).rglob("*") if path.is_file())
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("GITOOLS_DATA_CACHE", str(folder))
+    monkeypatch.delenv("GITOOLS_DATA_MIRROR", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return folder
+
+
+@pytest.fixture
+def original(tmp_path):
+    path = tmp_path / "mirror" / "somebody" / "something" / ("0" * 40) / "data" / "made.up.rda"
+    write_original(path)
+    return path
+
+
+@pytest.fixture
+def registry(original):
+    return {NAME: entry_for(original)}
+
+
+@pytest.fixture
+def mirror(original, monkeypatch):
+    folder = original.parents[4]
+    monkeypatch.setenv("GITOOLS_DATA_MIRROR", str(folder))
+    return folder
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves the mirror folder, in the manner that the server's `manner` says."""
+
+    def do_GET(self):
+        server = self.server
+        server.asked.append(self.path)
+        path = server.folder / self.path.lstrip("/")
+        if server.manner == "error" or not path.is_file():
+            self.send_error(server.status)
+            return
+        content = path.read_bytes()
+        half = content[: len(content) // 2]
+        body = {"alters a byte": half[:-1] + bytes([half[-1] ^ 1]) + content[len(half) :]}
+        body |= {"cuts the connection": half, "ends early": half}
+        self.send_response(200)
+        if server.manner != "ends early":
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(body.get(server.manner, content))
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server(original, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.folder, http.manner, http.status, http.asked = original.parents[4], "serves", 404, []
+        address = f"http://127.0.0.1:{http.server_address[1]}"
+        monkeypatch.setenv("GITOOLS_DATA_MIRROR", address)
+        Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield http
+        http.shutdown()
+
+
+def check_table(table):
+    assert list(table["marker"]) == ["M1", "M2", "M1", "M2"]
+    assert list(table["sample"]) == ["NA", "NA", "007", "007"]
+    assert list(table["x_raw"]) == [100, 3, 7, 1]
+    np.testing.assert_array_equal(table["theta"], [0.0, 0.677, np.nan, 0.1 + 0.2])
+    np.testing.assert_array_equal(table["ratio"], [0.0, 0.66667, 0.5, 0.66667])
+    assert set(table["ploidy"]) == {2}
+    assert table["x_raw"].dtype == table["ploidy"].dtype == np.int64
+
+
+# --- what works -----------------------------------------------------------------------------
+
+
+def test_fetch_over_http_then_opens_offline(server, registry):
+    assert not available(NAME, registry=registry)
+    path = fetch(NAME, registry=registry)
+    assert path.is_file()
+    assert server.asked == ["/" + registry[NAME].location]
+    assert available(NAME, registry=registry)
+    check_table(load(NAME, registry=registry))
+    fetch(NAME, registry=registry)
+    assert len(server.asked) == 1
+
+
+def test_opening_never_uses_the_network(server, registry):
+    with pytest.raises(DataNotAvailable, match=r"made_up.*make data"):
+        load(NAME, registry=registry)
+    assert not available(NAME, registry=registry)
+    assert server.asked == []
+
+
+def test_folder_mirror(mirror, registry, cache):
+    assert available(NAME, registry=registry)
+    check_table(load(NAME, registry=registry))
+    assert len(files_in(cache)) == 1
+    assert fetch(NAME, registry=registry) == files_in(cache)[0]
+
+
+def test_a_readers_cache_serves_as_a_mirror(server, registry, cache, tmp_path, monkeypatch):
+    fetch(NAME, registry=registry)
+    monkeypatch.setenv("GITOOLS_DATA_MIRROR", str(cache / "originals"))
+    monkeypatch.setenv("GITOOLS_DATA_CACHE", str(tmp_path / "another"))
+    check_table(load(NAME, registry=registry))
+
+
+def test_conversion_gives_equal_bytes(mirror, registry, cache, tmp_path, monkeypatch):
+    first = fetch(NAME, registry=registry)
+    monkeypatch.setenv("GITOOLS_DATA_CACHE", str(tmp_path / "another"))
+    second = fetch(NAME, registry=registry)
+    assert first != second
+    assert (first.name, first.read_bytes()) == (second.name, second.read_bytes())
+
+
+def test_a_new_version_of_the_conversion_is_made_anew(mirror, registry):
+    first = fetch(NAME, registry=registry)
+    second = fetch(NAME, registry={NAME: replace(registry[NAME], version=2)})
+    assert first != second
+
+
+def test_the_public_address_is_the_repository_at_a_commit():
+    assert source_address(REGISTRY["potato_tetraploid"]) == (
+        "https://raw.githubusercontent.com/cran/fitTetra/"
+        "13f5ecccdbd17f694a72efdea975d6c0641a5f3a/data/tetra.potato.SNP.rda"
+    )
+
+
+def test_the_default_cache_is_the_users(monkeypatch):
+    monkeypatch.delenv("GITOOLS_DATA_CACHE")
+    assert cache_folder() == Path(pooch.os_cache("genotype-to-trait"))
+
+
+def test_pooch_is_silent_and_its_logger_is_as_before(server, registry, capfd):
+    level = pooch.get_logger().level
+    assert level <= logging.INFO
+    fetch(NAME, registry=registry)
+    assert capfd.readouterr() == ("", "")
+    assert pooch.get_logger().level == level
+
+
+# --- what fails: one line, nothing half-written, and the next try works ----------------------
+
+
+def check_refused(registry, cache, match):
+    with pytest.raises(DataError, match=match) as caught:
+        fetch(NAME, registry=registry)
+    message = str(caught.value)
+    assert message.startswith("data set made_up: ")
+    assert "make data" in message
+    assert "\n" not in message
+    assert files_in(cache) == []
+
+
+@pytest.mark.parametrize(
+    ("manner", "match"),
+    [
+        ("cuts the connection", "broke off"),
+        ("ends early", "not the published file"),
+        ("alters a byte", "not the published file"),
+    ],
+)
+def test_bad_download(server, registry, cache, manner, match):
+    server.manner = manner
+    check_refused(registry, cache, match)
+    server.manner = "serves"
+    check_table(load_after_fetch(registry))
+
+
+def load_after_fetch(registry):
+    fetch(NAME, registry=registry)
+    return load(NAME, registry=registry)
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_the_server_answers_with_an_error(server, registry, cache, status):
+    server.manner, server.status = "error", status
+    check_refused(registry, cache, f"answered with status {status}")
+
+
+def test_no_server_at_all(server, registry, cache, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as gone:
+        port = gone.server_address[1]
+    monkeypatch.setenv("GITOOLS_DATA_MIRROR", f"http://127.0.0.1:{port}")
+    check_refused(registry, cache, "could not be reached")
+
+
+def test_a_damaged_original_in_the_cache_is_fetched_again(server, registry, cache):
+    fetch(NAME, registry=registry)
+    for path in files_in(cache / "tables"):
+        path.unlink()
+    (kept,) = files_in(cache / "originals")
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"not the published file.*make data"):
+        load(NAME, registry=registry)
+    check_table(load_after_fetch(registry))
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b[:-1] + bytes([b[-1] ^ 1])])
+def test_an_altered_file_in_a_mirror_folder(mirror, original, registry, cache, damage):
+    original.write_bytes(damage(original.read_bytes()))
+    check_refused(registry, cache, "not the published file")
+    with pytest.raises(DataError, match="not the published file"):
+        load(NAME, registry=registry)
+
+
+def test_a_file_missing_from_a_mirror_folder(mirror, original, registry, cache):
+    original.unlink()
+    assert not available(NAME, registry=registry)
+    check_refused(registry, cache, "mirror holds no")
+    with pytest.raises(DataNotAvailable):
+        load(NAME, registry=registry)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def test_a_converted_table_cut_short_is_made_anew(server, registry, cache):
+    cut_short(fetch(NAME, registry=registry))
+    check_table(load(NAME, registry=registry))
+    assert len(files_in(cache / "tables")) == 1
+    assert len(server.asked) == 1
+
+
+def test_a_converted_table_cut_short_without_an_original(mirror, original, registry):
+    cut_short(fetch(NAME, registry=registry))
+    original.unlink()
+    with pytest.raises(DataError, match=r"damaged.*make data"):
+        load(NAME, registry=registry)
+
+
+def full_disk(*arguments, **options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class FullAfterAByte:
+    """A file on a disk that fills up while it is written."""
+
+    def __init__(self, *arguments):
+        self.file = open(*arguments)
+
+    def write(self, content):
+        self.file.write(content[:1])
+        full_disk()
+
+    def close(self):
+        self.file.close()
+
+
+def test_the_disk_fills_up_during_the_download(server, registry, cache, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("pooch.downloaders.open", FullAfterAByte, raising=False)
+        check_refused(registry, cache, "download could not be written.*No space.*make room")
+    check_table(load_after_fetch(registry))
+
+
+@pytest.mark.parametrize("step", ["os.fsync", "os.replace"])
+def test_the_disk_fills_up_during_the_conversion(mirror, registry, cache, monkeypatch, step):
+    with monkeypatch.context() as patch:
+        patch.setattr(step, full_disk)
+        check_refused(registry, cache, "table could not be written.*No space.*make room")
+        with pytest.raises(DataError, match="No space"):
+            load(NAME, registry=registry)
+    assert files_in(cache) == []
+    check_table(load(NAME, registry=registry))
+
+
+def test_an_interrupt_leaves_nothing(mirror, registry, cache, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(NAME, registry=registry)
+    assert files_in(cache) == []
+
+
+@pytest.mark.parametrize("source", ["server", "mirror"])
+def test_the_cache_cannot_be_a_folder(source, registry, cache, request):
+    request.getfixturevalue(source)
+    cache.write_text("a file stands where the folder should be")
+    with pytest.raises(DataError, match=r"could not be written.*GITOOLS_DATA_CACHE"):
+        fetch(NAME, registry=registry)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"rows": 5}, "got 4 rows; expected 5"),
+        ({"columns": REGISTRY["potato_diploid"].columns}, "column theta: got 1 missing"),
+        ({"columns": REGISTRY["potato_diploid"].columns[:-1]}, "got the columns"),
+        ({"convert": partial(snp_intensity, table="other", ploidy=2)}, "holds the tables"),
+    ],
+)
+def test_an_original_that_does_not_convert(mirror, original, cache, changes, match):
+    registry = {NAME: entry_for(original, **changes)}
+    with pytest.raises(DataError, match=match):
+        fetch(NAME, registry=registry)
+    assert files_in(cache) == []
+
+
+@pytest.mark.parametrize("x", [[0, 3, 7, 1], [-1, 3, 7, 1]])
+def test_spots_without_signal_are_refused(tmp_path, x):
+    path = tmp_path / "x.rda"
+    write_original(path, X_Raw=np.array(x, dtype=np.int32))
+    with pytest.raises(ValueError, match=r"original: a spot of 'made.up'"):
+        snp_intensity(path, table="made.up", ploidy=2)
+
+
+# --- bad arguments and the command ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ploidy", [0, 1, 3, -4, 2.5, 4.0, "4", None, [4], np.array([2, 4])])
+def test_bad_ploidy(ploidy):
+    with pytest.raises(ValueError, match=r"ploidy: got .*; expected 2 or 4"):
+        potato_intensities(ploidy)
+
+
+@pytest.mark.parametrize("function", [available, fetch, load])
+@pytest.mark.parametrize("name", ["potato", "", None, 4, ["potato_diploid"]])
+def test_unknown_name(function, name):
+    with pytest.raises(ValueError, match=r"name: got .*; expected one of potato_tetraploid, "):
+        function(name)
+
+
+def test_absent_potatoes_say_what_to_do():
+    with pytest.raises(DataNotAvailable, match=r"potato_tetraploid.*make data"):
+        potato_intensities(4)
+
+
+@pytest.mark.parametrize("quiet", ["", "1"])
+def test_command(server, registry, cache, capfd, monkeypatch, quiet):
+    monkeypatch.setenv("GITOOLS_QUIET", quiet)
+    assert main([], registry) == 0
+    printed = capfd.readouterr()
+    assert printed.out == f"made_up: ready, 4 rows x 8 columns\ncache: {cache}\n"
+    assert ("made_up" in printed.err) == (not quiet)
+
+
+def test_command_goes_on_after_a_failure(server, registry, capfd, monkeypatch):
+    monkeypatch.setenv("GITOOLS_QUIET", "1")
+    absent = replace(registry[NAME], name="absent", path="data/absent.rda")
+    assert main(["absent", "unknown", NAME], registry | {"absent": absent}) == 1
+    printed = capfd.readouterr()
+    first, second = printed.err.splitlines()
+    assert first.startswith("failed: data set absent: ")
+    assert second.startswith("failed: name: got 'unknown'")
+    assert printed.out.startswith("made_up: ready")
