@@ -1,0 +1,1 @@
+"""Checks of the book's frame: each takes a page and its book and returns problems in words."""
