@@ -269,7 +269,7 @@ def _download(data_set: DataSet, progress: bool) -> Path:
     target = _cached_originals() / data_set.location
     hidden = not progress or bool(os.environ.get("GITOOLS_QUIET"))
     options = {"desc": data_set.name, "total": data_set.n_bytes, "unit": "B", "unit_scale": True}
-    with tqdm(disable=hidden, **options) as bar, _quiet(pooch.get_logger()):
+    with tqdm(disable=hidden, leave=False, **options) as bar, _quiet(pooch.get_logger()):
         downloader = pooch.HTTPDownloader(
             progressbar=False if hidden else bar, timeout=TIMEOUT_SECONDS
         )
