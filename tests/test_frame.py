@@ -8,6 +8,7 @@ from frame.cells import (
     check_executed,
     check_figures,
     check_ignored,
+    check_images,
     check_metadata,
     check_outputs,
     check_size,
@@ -28,7 +29,7 @@ from frame.sections import check_exercises, check_sections
 
 BOOK = open_book(Path(__file__).parents[1])
 
-OF_PAGES = [check_citations, check_glue, check_numbers]
+OF_PAGES = [check_citations, check_glue, check_images, check_numbers]
 OF_CHAPTERS = [
     check_claims,
     check_code,

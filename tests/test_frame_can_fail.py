@@ -172,6 +172,12 @@ BAD = [
     ("check_figures", _figure(name="humps"), "begins with 'fig-', got 'humps'"),
     ("check_figures", _outputs("figure", image()), "2 figures in one cell"),
     ("check_figures", _source("figure", "plt.plot(x)"), "ends with plt.show()"),
+    ("check_images", _extend("takeaways", "\n\n![Humps](a.png)"), "alt text of 5 characters"),
+    (
+        "check_images",
+        _extend("takeaways", "\n\n```{figure} a.png\n:alt: Humps\n\nWords.\n```"),
+        "alt text of 5 characters",
+    ),
     # Sections
     ("check_sections", _remove("the-ceiling"), "no section 'The ceiling'"),
     ("check_sections", _swap_sections, "section 'What you need' stands after 'Takeaways'"),

@@ -178,5 +178,23 @@ def _figure_problems(cell, count: int) -> list[str]:
     return problems
 
 
+def check_images(page: Page, book: Book) -> list[str]:
+    """Pictures that prose shows have alt text too."""
+    problems = []
+    for place, parts in page.prose:
+        for piece in parts:
+            alt = piece.text
+            if piece.kind == "directive" and piece.name in ("figure", "image"):
+                alt = piece.options.get("alt", "")
+            elif piece.kind != "image":
+                continue
+            if len(alt) < _MIN_ALT:
+                problems.append(
+                    f"{place}: a picture with alt text of {len(alt)} characters, "
+                    f"at least {_MIN_ALT}: {alt!r}"
+                )
+    return problems
+
+
 def _first_line(cell) -> str:
     return repr((cell.source.splitlines() or [""])[0])
