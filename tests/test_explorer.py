@@ -148,12 +148,10 @@ def test_nothing_is_fetched_from_elsewhere():
     assert not any("src" in e["attrs"] or "href" in e["attrs"] for e in Elements(text).all)
 
 
-def test_controls_have_names_and_the_fragment_works_without_script():
-    text = em_explorer(three_humps(), xlabel="allele ratio", name="potato-em").data
-    elements = Elements(text)
+def test_controls_have_names():
+    elements = Elements(re.search(r"const MARKUP = `(.*?)`;", TEMPLATE, re.DOTALL).group(1))
     assert not elements.open
-    ids = [e["attrs"]["id"] for e in elements.all if "id" in e["attrs"]]
-    assert ids == ["potato-em"]
+    assert not any("id" in e["attrs"] for e in elements.all)
     for e in elements.all:
         if e["tag"] in ("input", "select"):
             assert "label" in e["within"], e
@@ -163,12 +161,19 @@ def test_controls_have_names_and_the_fragment_works_without_script():
             assert e["attrs"]["type"] == "button" and e["text"].strip(), e
         if e["tag"] == "svg":
             assert e["attrs"]["role"] == "img" and e["attrs"]["aria-label"], e
+    assert sum(e["tag"] == "button" for e in elements.all) == 6
     assert any(e["attrs"].get("aria-live") == "polite" for e in elements.all)
-    hidden = [e for e in elements.all if e["attrs"].get("data-part") == "app"]
-    assert "hidden" in hidden[0]["attrs"]
-    words = [e for e in elements.all if e["attrs"].get("data-part") == "fallback"]
-    assert "hidden" not in words[0]["attrs"] and "JavaScript" in words[0]["text"]
-    assert any(e["tag"] == "noscript" and "JavaScript" in e["text"] for e in elements.all)
+
+
+def test_without_its_script_the_fragment_says_what_is_missing():
+    elements = Elements(em_explorer(three_humps(), xlabel="ratio", name="potato-em").data)
+    assert not elements.open
+    assert [e["attrs"]["id"] for e in elements.all if "id" in e["attrs"]] == ["potato-em"]
+    tags = [e["tag"] for e in elements.all]
+    assert tags == ["div", "style", "p", "noscript", "p", "script"]
+    fallback, aside = (e for e in elements.all if e["tag"] == "p")
+    assert "JavaScript" in fallback["text"] and "hidden" not in fallback["attrs"]
+    assert "noscript" in aside["within"] and "JavaScript" in aside["text"]
 
 
 def test_style_stays_within_the_fragment():
