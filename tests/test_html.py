@@ -4,7 +4,7 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
+import sysconfig
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -145,9 +145,9 @@ def site(tmp_path_factory) -> Path:
     if stamp.is_file() and stamp.stat().st_mtime > newest_source():
         return built
     out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-m", "jupyter_book", "build", str(ROOT), "--path-output", str(out)]
+    program = Path(sysconfig.get_path("scripts")) / "jupyter-book"
     run = subprocess.run(
-        [*command, "-W", "-n", "--keep-going", "--all"],
+        [program, "build", ROOT, "--path-output", out, "-W", "-n", "--keep-going", "--all"],
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -227,12 +227,32 @@ def test_the_ledger_shows_every_claim(site, pages):
     assert not missing
 
 
-def test_the_cover_is_what_its_script_draws():
-    path = ROOT / "book" / "_cover" / "make_cover.py"
-    spec = importlib.util.spec_from_file_location("make_cover", path)
+def load(path: Path):
+    """Module from a file of the book's folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert path.with_name("figure.html").read_text(encoding="utf-8") == module.figure()
+    return module
+
+
+def test_the_cover_is_what_its_script_draws():
+    path = ROOT / "book" / "_cover" / "make_cover.py"
+    assert path.with_name("figure.html").read_text(encoding="utf-8") == load(path).figure()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (None, 1e-9, "at most 1e-09"),
+        (0.5, None, "at least 0.5"),
+        (0.03, 0.07, "0.03 to 0.07"),
+        (1, 1, "1"),
+        (None, None, "none: not tested"),
+    ],
+)
+def test_a_range_in_words(low, high, words):
+    extension = load(ROOT / "book" / "_ext" / "gitools_book.py")
+    assert extension.accepted({"low": low, "high": high}) == words
 
 
 BAD = {

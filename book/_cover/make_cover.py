@@ -129,6 +129,9 @@ SCRIPT = """
   var line = document.getElementById("cover-answer");
   var parts = box.querySelectorAll(".shares span");
   box.querySelector(".control").hidden = false;
+  function words(v) {
+    return v > 0.99 ? "over 0.99" : v < 0.01 ? "under 0.01" : v.toFixed(2);
+  }
   slider.addEventListener("input", function () {
     var x = Number(slider.value);
     var joint = p.means.map(function (m, k) {
@@ -142,7 +145,7 @@ SCRIPT = """
     r.forEach(function (v, k) { parts[k].style.width = 100 * v + "%"; });
     var order = r.map(function (v, k) { return k; }).sort(function (a, b) { return r[b] - r[a]; });
     line.textContent = "A plant at " + x.toFixed(3) + ": " + order[0] + " copies with probability "
-      + r[order[0]].toFixed(2) + ", " + order[1] + " with " + r[order[1]].toFixed(2) + ".";
+      + words(r[order[0]]) + ", " + order[1] + " with " + words(r[order[1]]) + ".";
     mark.setAttribute("transform", "translate(" + (p.left + x * p.width).toFixed(1) + " 0)");
   });
 })();

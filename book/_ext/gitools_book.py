@@ -155,23 +155,27 @@ class ClaimsLedger(_LedgerDirective):
 
 
 class ClaimsSummary(_LedgerDirective):
-    """Table of the verdicts that occur, a row a source."""
+    """Table of how often each verdict occurs, a column a source."""
 
     def run(self):
         rows = self.rows()
-        verdicts = [v for v, count in count_verdicts(rows).items() if count]
-        if not verdicts:
+        columns = {
+            source: count_verdicts([row for row in rows if row["source"] == source])
+            for source in SOURCES
+            if any(row["source"] == source for row in rows)
+        }
+        if not columns:
             return [nodes.paragraph("", "No claim stands here yet.")]
+        header = [
+            [nodes.paragraph("", name)] for name in ("Verdict", *map(SOURCE_NAMES.get, columns))
+        ]
         body = []
-        for source in SOURCES:
-            counts = count_verdicts([row for row in rows if row["source"] == source])
-            if sum(counts.values()):
-                cells = (SOURCE_NAMES[source], *(str(counts[v] or "–") for v in verdicts))
-                body.append([[nodes.paragraph("", cell)] for cell in cells])
-        header = [[nodes.paragraph("", "Source")]]
-        header += [[nodes.paragraph("", "", badge(verdict))] for verdict in verdicts]
-        widths = [30] + [14] * len(verdicts)
-        return [table_of(widths, header, body, ["claims-summary"])]
+        for verdict, total in count_verdicts(rows).items():
+            if total:
+                counts = [str(column[verdict] or "–") for column in columns.values()]
+                body.append([[nodes.paragraph("", "", badge(verdict))]])
+                body[-1] += [[nodes.paragraph("", count)] for count in counts]
+        return [table_of([24] + [19] * len(columns), header, body, ["claims-summary"])]
 
 
 def silence_thebe(app) -> None:
