@@ -83,14 +83,15 @@ def fit(estimator, X):
         return estimator.fit(X)
 
 
-def seconds(make, X, repeats):
-    """Shortest of several fits."""
-    times = []
+def seconds(makers, X, repeats):
+    """Shortest of several fits of each; they take turns, so that a busy machine slows both."""
+    times = [[] for _ in makers]
     for _ in range(repeats):
-        begin = time.perf_counter()
-        fit(make(), X)
-        times.append(time.perf_counter() - begin)
-    return min(times)
+        for make, taken in zip(makers, times, strict=True):
+            begin = time.perf_counter()
+            fit(make(), X)
+            taken.append(time.perf_counter() - begin)
+    return [min(taken) for taken in times]
 
 
 def peak_megabytes(make, X):
@@ -121,8 +122,8 @@ def compare(n_samples, repeats):
     """One row of the table."""
     X, start = simulate(n_samples, np.random.default_rng(1))
     n_ours, n_theirs, reached_ours, reached_theirs = iterations_needed(X, start)
-    time_ours = seconds(lambda: ours(start, n_ours), X, repeats)
-    time_theirs = seconds(lambda: theirs(start, n_theirs), X, repeats)
+    makers = (lambda: ours(start, n_ours), lambda: theirs(start, n_theirs))
+    time_ours, time_theirs = seconds(makers, X, repeats)
     return {
         "n": n_samples,
         "iterations_ours": n_ours,
@@ -158,7 +159,7 @@ def main(arguments=None):
     rows = []
     with threadpool_limits(N_THREADS):
         for n_samples in QUICK_SIZES if quick else SIZES:
-            row = compare(n_samples, repeats=3 if n_samples <= 100_000 else 1)
+            row = compare(n_samples, repeats=5 if n_samples <= 100_000 else 1)
             rows.append(row)
             print("  ".join(f"{row[name]!s:>{len(name)}}" for name in COLUMNS), flush=True)
     if not quick:
