@@ -36,6 +36,10 @@ def load_answers(path: str | Path) -> dict[str, dict]:
         if entry["id"] in answers:
             raise ValueError(f"{path}: answer {entry['id']!r} stands twice")
         for wrong in entry["wrong"]:
+            try:
+                _check_kind(wrong["value"], entry["expected"])
+            except ValueError as error:
+                raise ValueError(f"{path}: answer {entry['id']!r}: wrong {error}") from error
             if _agrees(wrong["value"], entry["expected"], entry.get("tolerance", 0)):
                 raise ValueError(
                     f"{path}: answer {entry['id']!r}: {wrong['value']!r} would be right"

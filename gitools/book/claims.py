@@ -18,6 +18,7 @@ VERDICTS = (
     "open",
 )
 _FIELDS = ("id", "source", "says", "range", "because", "chapter", "verdict", "why")
+_OPTIONAL = ("found",)
 
 
 class ClaimError(AssertionError):
@@ -32,7 +33,8 @@ def load_claims(path: str | Path) -> list[dict]:
     path : path
         A YAML file: a list of entries with the keys ``id``, ``source``, ``says`` (the claim in
         short), ``range`` ([low, high], null for an open end), ``because`` (where the range comes
-        from), ``chapter``, ``verdict`` and ``why``.
+        from), ``chapter``, ``verdict`` and ``why``. A claim that the measurement went against
+        keeps its range and gets ``found``: the range in which the value was then seen to be.
 
     Returns
     -------
@@ -42,13 +44,14 @@ def load_claims(path: str | Path) -> list[dict]:
     Raises
     ------
     ValueError
-        If an entry lacks a key, has an unknown one, repeats an id, or has a range, source or
-        verdict that does not exist.
+        If an entry lacks a key, has an unknown one, repeats an id, has a range, source or
+        verdict that does not exist, or has ``found`` with a verdict other than "differs" or
+        "partly".
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
     seen = set()
     for entry in entries:
-        if set(entry) != set(_FIELDS):
+        if set(entry) - set(_OPTIONAL) != set(_FIELDS):
             odd = sorted(set(entry) ^ set(_FIELDS))
             raise ValueError(f"{path}: claim {entry.get('id')!r}: missing or unknown keys {odd}")
         if entry["id"] in seen:
@@ -61,12 +64,19 @@ def load_claims(path: str | Path) -> list[dict]:
                     f"expected one of {', '.join(allowed)}"
                 )
         if entry["verdict"] != "not testable here":
-            _check_range(path, entry)
+            _check_range(path, entry, "range")
+        if "found" in entry:
+            _check_range(path, entry, "found")
+            if entry["verdict"] not in ("differs", "partly"):
+                raise ValueError(
+                    f"{path}: claim {entry['id']!r}: found is for the verdicts differs and partly, "
+                    f"not for {entry['verdict']!r}"
+                )
     return entries
 
 
-def _check_range(path, entry) -> None:
-    bounds = entry["range"]
+def _check_range(path, entry, key) -> None:
+    bounds = entry[key]
     numbers = [b for b in bounds if b is not None] if isinstance(bounds, list) else []
     fits = (
         isinstance(bounds, list)
@@ -77,14 +87,18 @@ def _check_range(path, entry) -> None:
     )
     if not fits:
         raise ValueError(
-            f"{path}: claim {entry['id']!r}: range is {bounds!r}, "
+            f"{path}: claim {entry['id']!r}: {key} is {bounds!r}, "
             "expected [low, high] with null for one open end"
         )
 
 
 def is_within(entry: dict, value: float) -> bool:
-    """Whether `value` is in the closed range of the claim `entry` (never for NaN)."""
-    low, high = entry["range"]
+    """Whether `value` is where the claim `entry` expects it (never for NaN).
+
+    That is its closed range; where the ledger says that the measurement went against the claim,
+    the range ``found``.
+    """
+    low, high = entry.get("found", entry["range"])
     return (low is None or low <= value) and (high is None or value <= high) and value == value
 
 
@@ -121,7 +135,8 @@ def claim(id: str, value: float, fmt: str = ".3g") -> None:
         raise ValueError(f"id: {id!r} is not testable here, so it takes no value")
     text = _formatted(id, value, fmt)
     if not is_within(entry, as_number(text)):
-        raise ClaimError(f"{id}: {text} is outside {entry['range']} ({entry['because']})")
+        expected = entry.get("found", entry["range"])
+        raise ClaimError(f"{id}: {text} is outside {expected} ({entry['because']})")
     _display(id, text, gitools={"claim": id})
 
 

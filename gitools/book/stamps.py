@@ -11,6 +11,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 _DATA_SUFFIXES = {".safetensors", ".npz", ".csv", ".json", ".html", ".js", ".css"}
 
 
@@ -29,12 +31,14 @@ def stamp_of(notebook, root: str | Path) -> dict[str, str]:
     dict
         ``code``, ``depends`` and ``outputs``: sha256 in hexadecimal.
     """
+    root = Path(root).resolve()
     code = [c for c in notebook.cells if c.cell_type == "code"]
     sources = [[c.source, sorted(c.metadata.get("tags", []))] for c in code]
     depends = [
         [path.relative_to(root).as_posix(), _file_hash(path)]
         for path in dependencies(notebook, root)
     ]
+    depends += _answers("\n".join(c.source for c in code), root)
     return {
         "code": _hash(sources),
         "depends": _hash(depends),
@@ -107,6 +111,14 @@ def dependencies(notebook, root: str | Path) -> list[Path]:
             raise FileNotFoundError(f"{name}: declared in metadata.gitools.reads, but not there")
         found.add(root / name)
     return sorted(found)
+
+
+def _answers(source: str, root: Path) -> list:
+    """Entries of the answers' file that the code names: what `check_answer` prints."""
+    if "check_answer" not in source:
+        return []
+    entries = yaml.safe_load((root / "book" / "answers.yml").read_text(encoding="utf-8"))
+    return [entry for entry in entries if f'"{entry["id"]}"' in source]
 
 
 def _hash(value) -> str:

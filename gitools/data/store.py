@@ -43,16 +43,17 @@ def cache_folder() -> Path:
     Raises
     ------
     DataError
-        If neither the variable nor the package pooch is there to tell.
+        If neither the variable nor the package platformdirs is there to tell.
     """
     chosen = os.environ.get("GITOOLS_DATA_CACHE")
     if chosen:
         return Path(chosen).expanduser()
     try:
-        import pooch
+        # Where pooch puts things; pooch itself would write a warning into a notebook's outputs.
+        from platformdirs import user_cache_path
     except ImportError as error:
-        raise DataError(f"real data need the package pooch; {INSTALL_HINT}") from error
-    return Path(pooch.os_cache("genotype-to-trait"))
+        raise DataError(f"real data need the package platformdirs; {INSTALL_HINT}") from error
+    return user_cache_path("genotype-to-trait")
 
 
 def source_address(data_set: DataSet) -> str:
