@@ -1,5 +1,6 @@
 """Checks of a reader's answers to the exercises."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +36,31 @@ def load_answers(path: str | Path) -> dict[str, dict]:
             raise ValueError(f"{path}: answer {entry.get('id')!r} lacks {sorted(missing)}")
         if entry["id"] in answers:
             raise ValueError(f"{path}: answer {entry['id']!r} stands twice")
-        for wrong in entry["wrong"]:
-            try:
-                _check_kind(wrong["value"], entry["expected"])
-            except ValueError as error:
-                raise ValueError(f"{path}: answer {entry['id']!r}: wrong {error}") from error
-            if _agrees(wrong["value"], entry["expected"], entry.get("tolerance", 0)):
-                raise ValueError(
-                    f"{path}: answer {entry['id']!r}: {wrong['value']!r} would be right"
-                )
+        try:
+            _check_tolerance(entry.get("tolerance", 0))
+            for wrong in entry["wrong"]:
+                _check_wrong(wrong, entry)
+        except ValueError as error:
+            raise ValueError(f"{path}: answer {entry['id']!r}: {error}") from error
         answers[entry["id"]] = entry
     return answers
+
+
+def _check_tolerance(tolerance) -> None:
+    is_number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
+    if not is_number or not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance: got {tolerance!r}, expected a number of at least 0")
+
+
+def _check_wrong(wrong, entry) -> None:
+    if not isinstance(wrong, dict) or set(wrong) != {"value", "says"}:
+        raise ValueError(f"wrong: got {wrong!r}, expected a value and what it says")
+    try:
+        _check_kind(wrong["value"], entry["expected"])
+    except ValueError as error:
+        raise ValueError(f"wrong {error}") from error
+    if _agrees(wrong["value"], entry["expected"], entry.get("tolerance", 0)):
+        raise ValueError(f"{wrong['value']!r} would be right")
 
 
 def judge(entry: dict, value) -> tuple[bool, str]:
@@ -80,11 +95,15 @@ def judge(entry: dict, value) -> tuple[bool, str]:
 
 
 def _check_kind(value, expected) -> None:
-    given = np.asarray(value)
     kinds = "number" if np.asarray(expected).dtype.kind in "iufb" else "text"
-    of_kind = given.dtype.kind in ("iufb" if kinds == "number" else "U")
-    if not of_kind or given.shape != np.asarray(expected).shape:
-        shape = np.asarray(expected).shape
+    shape = np.asarray(expected).shape
+    try:
+        given = np.asarray(value)
+        fits = given.dtype.kind in ("iufb" if kinds == "number" else "U") and given.shape == shape
+    except ValueError:
+        # Rows of different lengths are no array at all.
+        fits = False
+    if not fits:
         what = f"{kinds}s of shape {shape}" if shape else f"one {kinds}"
         raise ValueError(f"value: got {value!r}, expected {what}")
 

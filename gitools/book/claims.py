@@ -1,5 +1,6 @@
 """Claims of the sources and of the book, each with the range that its measured value must be in."""
 
+import math
 from pathlib import Path
 
 import nbformat
@@ -44,15 +45,17 @@ def load_claims(path: str | Path) -> list[dict]:
     Raises
     ------
     ValueError
-        If an entry lacks a key, has an unknown one, repeats an id, has a range, source or
-        verdict that does not exist, or has ``found`` with a verdict other than "differs" or
-        "partly".
+        If the file is no list of entries, or an entry lacks a key, has an unknown one, repeats
+        an id, has a range, source or verdict that does not exist, or has ``found`` with a
+        verdict other than "differs" or "partly".
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"{path}: got {entries!r}, expected a list of entries with keys")
     seen = set()
     for entry in entries:
-        if set(entry) - set(_OPTIONAL) != set(_FIELDS):
-            odd = sorted(set(entry) ^ set(_FIELDS))
+        odd = sorted((set(entry) - set(_OPTIONAL)) ^ set(_FIELDS), key=str)
+        if odd:
             raise ValueError(f"{path}: claim {entry.get('id')!r}: missing or unknown keys {odd}")
         if entry["id"] in seen:
             raise ValueError(f"{path}: claim {entry['id']!r} stands twice")
@@ -81,7 +84,7 @@ def _check_range(path, entry, key) -> None:
     fits = (
         isinstance(bounds, list)
         and len(bounds) == 2
-        and all(isinstance(b, int | float) for b in numbers)
+        and all(isinstance(b, int | float) and math.isfinite(b) for b in numbers)
         and 1 <= len(numbers)
         and numbers == sorted(numbers)
     )
@@ -123,7 +126,8 @@ def claim(id: str, value: float, fmt: str = ".3g") -> None:
     Raises
     ------
     ValueError
-        If the ledger has no such claim, or one that says "not testable here".
+        If the ledger has no such claim, or one that says "not testable here", or if `value` is
+        not a finite number in the format `fmt`.
     ClaimError
         If the value is outside the accepted range.
     """
@@ -134,7 +138,11 @@ def claim(id: str, value: float, fmt: str = ".3g") -> None:
     if entry["verdict"] == "not testable here":
         raise ValueError(f"id: {id!r} is not testable here, so it takes no value")
     text = _formatted(id, value, fmt)
-    if not is_within(entry, as_number(text)):
+    try:
+        measured = as_number(text)
+    except ValueError as error:
+        raise ValueError(f"value: got {text!r} for {id}, expected a number") from error
+    if not is_within(entry, measured):
         expected = entry.get("found", entry["range"])
         raise ClaimError(f"{id}: {text} is outside {expected} ({entry['because']})")
     _display(id, text, gitools={"claim": id})

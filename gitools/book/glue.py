@@ -42,10 +42,10 @@ def _formatted(name: str, value, fmt: str) -> str:
         text = format(value, fmt)
     except (TypeError, ValueError) as error:
         raise ValueError(f"fmt: {fmt!r} does not format {value!r} ({name}): {error}") from error
-    if text.strip("+- %") in {"nan", "inf"}:
+    if text.strip("+- %").lower() in {"nan", "inf"}:
         raise ValueError(f"value: got {text} for {name}, expected a finite number")
     # "-0.00" is a rounding artefact that differs between machines.
-    return text[1:] if re.fullmatch(r"-0(\.0*)?%?", text) else text
+    return text[1:] if re.fullmatch(r"-0(\.0*)?(e[+-]\d+)?%?", text) else text
 
 
 def _display(name: str, text: str, **metadata) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from gitools.book.root import chapters, find_root
 from gitools.book.stamps import is_stale, stamp_of
@@ -26,6 +26,9 @@ _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
 }
 _CELL_TIMEOUT = 600
+_AT_ONCE = 2
+# What one notebook may fail with; the others run on.
+_FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError, OSError, SyntaxError)
 
 
 def execute(path: Path, root: Path) -> float:
@@ -132,13 +135,23 @@ def stale_notebooks(root: Path, names: list[str] | None = None, force: bool = Fa
     -------
     todo, lacking : list of (Path, str)
         What to execute and why; what is stale but lacks data, and which.
+
+    Raises
+    ------
+    ValueError
+        If no notebook begins with one of the names.
     """
+    stems = [path.stem for path in chapters(root)]
+    for name in names or []:
+        if not any(stem.startswith(name) for stem in stems):
+            known = ", ".join(stems) or "none: there is no notebook"
+            raise ValueError(f"names: got {name!r}, expected the beginning of one of {known}")
     todo, lacking = [], []
     for path in chapters(root):
         if names and not path.name.startswith(tuple(names)):
             continue
         notebook = nbformat.read(path, as_version=4)
-        reason = is_stale(notebook, root) or ("asked for" if force else None)
+        reason = _why_stale(notebook, root) or ("asked for" if force else None)
         if reason is None:
             continue
         needs = notebook.metadata.get("gitools", {}).get("needs_data", [])
@@ -150,6 +163,14 @@ def stale_notebooks(root: Path, names: list[str] | None = None, force: bool = Fa
     return todo, lacking
 
 
+def _why_stale(notebook, root: Path) -> str | None:
+    try:
+        return is_stale(notebook, root)
+    except (FileNotFoundError, SyntaxError) as error:
+        # Executing it then names the cell, or the file.
+        return str(error)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line: execute what is stale; exit status 1 when a cell fails."""
     parser = argparse.ArgumentParser(prog="python -m gitools.book.runner", description=__doc__)
@@ -158,7 +179,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only say what is stale")
     arguments = parser.parse_args(argv)
     root = find_root()
-    todo, lacking = stale_notebooks(root, arguments.names, arguments.force)
+    try:
+        todo, lacking = stale_notebooks(root, arguments.names, arguments.force)
+    except ValueError as error:
+        parser.error(str(error))
     for path, reason in lacking:
         print(f"{path.stem}: keeps its old outputs ({reason})")
     if arguments.check:
@@ -169,20 +193,32 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _execute_all(todo: list[tuple[Path, str]], root: Path) -> int:
-    failed = 0
-    with _environment(), ThreadPoolExecutor(max_workers=2) as pool:
-        running = {pool.submit(execute, path, root): (path, reason) for path, reason in todo}
-        for done, future in enumerate(as_completed(running), start=1):
-            path, reason = running[future]
-            try:
-                said = f"{future.result():.0f} s"
-            except CellExecutionError as error:
-                failed += 1
-                said = f"FAILED\n{error}"
-            print(f"[{done}/{len(todo)}] {path.stem}: {reason}: {said}", flush=True)
     if not todo:
-        print("Every notebook is fresh.")
+        print("Nothing to execute.")
+        return 0
+    first = " and ".join(path.stem for path, _ in todo[:_AT_ONCE])
+    print(f"{len(todo)} of {len(chapters(root))} notebooks to execute; running {first}", flush=True)
+    failed = 0
+    with _environment(), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        running = {pool.submit(execute, path, root): (path, reason) for path, reason in todo}
+        try:
+            for done, future in enumerate(as_completed(running), start=1):
+                path, reason = running[future]
+                said, ok = _outcome(future)
+                failed += not ok
+                print(f"[{done}/{len(todo)}] {path.stem}: {reason}: {said}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     return int(failed > 0)
+
+
+def _outcome(future) -> tuple[str, bool]:
+    """What is said of a finished notebook, and whether all its cells ran."""
+    try:
+        return f"{future.result():.0f} s", True
+    except _FAILURES as error:
+        return f"FAILED\n{error}", False
 
 
 if __name__ == "__main__":

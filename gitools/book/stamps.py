@@ -8,7 +8,6 @@ and the files it declares to read), and of its outputs. Source text is hashed as
 import ast
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 
 import yaml
@@ -93,17 +92,20 @@ def dependencies(notebook, root: str | Path) -> list[Path]:
     ------
     FileNotFoundError
         If a declared file is not there.
+    SyntaxError
+        If a cell is no plain Python.
     """
     root = Path(root).resolve()
     todo = set()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            todo |= _imports(cell.source, root)
+            todo |= _cell_imports(cell.source, root)
     found = set()
     while todo:
         path = todo.pop()
         found.add(path)
-        todo |= _imports(path.read_text(encoding="utf-8"), root) - found
+        package = path.parent.relative_to(root).parts
+        todo |= _imports(path.read_text(encoding="utf-8"), root, package) - found
     for path in list(found):
         found |= set(_package_data(path))
     for name in notebook.metadata.get("gitools", {}).get("reads", []):
@@ -118,7 +120,7 @@ def _answers(source: str, root: Path) -> list:
     if "check_answer" not in source:
         return []
     entries = yaml.safe_load((root / "book" / "answers.yml").read_text(encoding="utf-8"))
-    return [entry for entry in entries if f'"{entry["id"]}"' in source]
+    return [e for e in entries if f'"{e["id"]}"' in source or f"'{e['id']}'" in source]
 
 
 def _hash(value) -> str:
@@ -129,17 +131,34 @@ def _file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _imports(source: str, root: Path) -> set[Path]:
-    """Files of gitools that a source text imports, looking through thin ``__init__`` files."""
+def _cell_imports(source: str, root: Path) -> set[Path]:
+    try:
+        return _imports(source, root)
+    except SyntaxError as error:
+        first = source.strip().splitlines()[0]
+        raise SyntaxError(f"the cell {first!r} is no plain Python: {error.msg}") from error
+
+
+def _imports(source: str, root: Path, package: tuple[str, ...] = ()) -> set[Path]:
+    """Files of gitools that a text imports, looking through thin ``__init__`` files.
+
+    `package` is the one that holds the text, which its relative imports start from.
+    """
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found |= _module_files(alias.name, root)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                found |= _resolve(node.module, alias.name, root)
+                found |= _resolve(_absolute(node, package), alias.name, root)
     return found
+
+
+def _absolute(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
+    """Full name of the module that a ``from`` imports from."""
+    base = package[: len(package) - node.level + 1] if node.level else ()
+    return ".".join([*base, *([node.module] if node.module else [])])
 
 
 def _module_files(module: str, root: Path) -> set[Path]:
@@ -149,7 +168,7 @@ def _module_files(module: str, root: Path) -> set[Path]:
     path = root.joinpath(*module.split("."))
     if path.with_suffix(".py").is_file():
         return {path.with_suffix(".py")}
-    exports = _exports(path / "__init__.py")
+    exports = _exports(path / "__init__.py", root)
     return {file for origin, name in exports.values() for file in _resolve(origin, name, root)}
 
 
@@ -162,22 +181,24 @@ def _resolve(module: str, name: str, root: Path) -> set[Path]:
         return {path.with_suffix(".py")}
     if (path / f"{name}.py").is_file() or (path / name / "__init__.py").is_file():
         return _module_files(f"{module}.{name}", root)
-    exports = _exports(path / "__init__.py")
+    if name == "*":
+        return _module_files(module, root)
+    exports = _exports(path / "__init__.py", root)
     if name in exports:
         return _resolve(*exports[name], root)
     return {path / "__init__.py"} if (path / "__init__.py").is_file() else set()
 
 
-@cache
-def _exports(init: Path) -> dict[str, tuple[str, str]]:
+def _exports(init: Path, root: Path) -> dict[str, tuple[str, str]]:
     """What an ``__init__`` re-exports: local name to (module, name there)."""
     if not init.is_file():
         return {}
+    package = init.parent.relative_to(root).parts
     exports = {}
     for node in ast.parse(init.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                exports[alias.asname or alias.name] = (node.module, alias.name)
+                exports[alias.asname or alias.name] = (_absolute(node, package), alias.name)
     return exports
 
 
