@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ _ENVIRONMENT = {
     "GITOOLS_QUIET": "1",
     "PYTHONHASHSEED": "0",
 }
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _CELL_TIMEOUT = 600
 _AT_ONCE = 2
 # What one notebook may fail with; the others run on.
@@ -218,7 +220,8 @@ def _outcome(future) -> tuple[str, bool]:
     try:
         return f"{future.result():.0f} s", True
     except _FAILURES as error:
-        return f"FAILED\n{error}", False
+        # A traceback is coloured, which a log file shows as noise.
+        return f"FAILED\n{_COLOR.sub('', str(error))}", False
 
 
 if __name__ == "__main__":
