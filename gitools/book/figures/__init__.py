@@ -1,0 +1,1 @@
+"""Figures of the chapters: each function draws given arrays, none computes a result."""
