@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# All but the script that writes their tables into the README.
+BENCHMARKS := $(filter-out benchmarks/readme.py,$(sort $(wildcard benchmarks/*.py)))
 
 # One thread: results and times then don't depend on the machine's number of cores.
 export OMP_NUM_THREADS := 1
@@ -34,7 +36,8 @@ data: $(READY)
 	GITOOLS_QUIET= $(BIN)/python -m gitools.data
 
 bench: $(READY)
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	@for script in $(BENCHMARKS); do GITOOLS_QUIET= $(BIN)/python $$script || exit 1; done
+	@$(BIN)/python benchmarks/readme.py
 
 clean:
 	rm -rf _build $(VENV) .pytest_cache .ruff_cache .hypothesis

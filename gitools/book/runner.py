@@ -101,7 +101,7 @@ def _write(notebook, path: Path) -> None:
 
 
 @contextmanager
-def _environment():
+def kernel_environment():
     """The kernels' environment, with the notice that ipykernel prints at its start silenced."""
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder) / "profile_default"
@@ -201,7 +201,7 @@ def _execute_all(todo: list[tuple[Path, str]], root: Path) -> int:
     first = " and ".join(path.stem for path, _ in todo[:_AT_ONCE])
     print(f"{len(todo)} of {len(chapters(root))} notebooks to execute; running {first}", flush=True)
     failed = 0
-    with _environment(), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+    with kernel_environment(), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         running = {pool.submit(execute, path, root): (path, reason) for path, reason in todo}
         try:
             for done, future in enumerate(as_completed(running), start=1):
