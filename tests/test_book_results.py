@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from pathlib import Path
 
 import matplotlib as mpl
 import nbformat
@@ -479,7 +480,12 @@ def test_style_is_set_and_opaque():
 # Figures of other software
 
 
-def test_the_trace_of_mclust_fits_its_data():
+@pytest.fixture
+def in_this_book(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+
+
+def test_the_trace_of_mclust_fits_its_data(in_this_book):
     X, labels, trace = mclust_trace("faithful", "full")
     assert X.shape == (272, 2)
     assert labels.shape == (272,)
@@ -494,7 +500,7 @@ def test_the_trace_of_mclust_fits_its_data():
         ("faithful", "VVV", "family: got 'VVV', expected one of"),
     ],
 )
-def test_a_trace_that_is_not_there_is_refused(name, family, message):
+def test_a_trace_that_is_not_there_is_refused(in_this_book, name, family, message):
     with pytest.raises(ValueError) as error:
         mclust_trace(name, family)
     assert message in str(error.value)
