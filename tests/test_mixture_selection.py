@@ -48,6 +48,17 @@ def test_each_row_follows_plain_em():
         np.testing.assert_allclose(fits.log_likelihood[i], expected, rtol=1e-10)
 
 
+def test_a_tight_hump_far_from_the_rest_keeps_its_digits():
+    rng = np.random.default_rng(8)
+    x = np.concatenate([1e3 + 1e-5 * rng.normal(size=50), rng.normal(size=50)])
+    start = [[0.5, 0.5]], [[1e3, 0.0]], [[1e-4, 2.0]]
+    fits = em_rows(x, *start, floor=0, tol=0, max_iter=10)
+    assert fits.sds[0, 0] == pytest.approx(x[:50].std(), rel=1e-6)
+    assert fits.sds[0, 1] == pytest.approx(x[50:].std(), rel=1e-9)
+    density = norm.logpdf(x, np.repeat(fits.means[0], 50), np.repeat(fits.sds[0], 50))
+    assert fits.log_likelihood[0] == pytest.approx((density + np.log(0.5)).sum(), rel=1e-8)
+
+
 def test_rows_do_not_depend_on_their_neighbours():
     X = two_humps(rows=900)
     start = np.full((900, 2), 0.5), np.tile([0.0, 70.0], (900, 1)), np.full((900, 2), 30.0)

@@ -24,6 +24,9 @@ _BLOCK_ENTRIES = 2**16
 # Rows that have converged are taken out of the block every so many steps.
 _STEPS_BETWEEN_CHECKS = 5
 _LOG_2PI = np.log(2 * np.pi)
+# Below this variance (of standardised rows) squares are taken around the means themselves:
+# expanded ones would lose their digits to cancellation.
+_TIGHT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -491,11 +494,9 @@ def _fit_block(Z, start, floor, prior, tol, max_iter):
         reached = density.sum(axis=1) + _log_prior(parameters[2], prior)
         converged[active] = reached - objective[active] < tol * n
         objective[active] = reached
-        moments = responsibilities @ here.transpose(0, 2, 1)
         rising = ~converged[active]
-        for old, new in zip(
-            (weights, means, variances), _m_step(moments, n, floor, prior), strict=True
-        ):
+        updated = _m_step(responsibilities, here, parameters[2].min() < _TIGHT, floor, prior)
+        for old, new in zip((weights, means, variances), updated, strict=True):
             old[active[rising]] = new[rising]
         n_iter[active[rising]] = t + 1
     density, _ = _normalise(_log_joint(features, weights, means, variances))
@@ -505,7 +506,11 @@ def _fit_block(Z, start, floor, prior, tol, max_iter):
 def _log_joint(features, weights, means, variances):
     """Log of weight times density, shape (R, K, n), as a product with the quadratic features."""
     with np.errstate(divide="ignore"):
-        constant = np.log(weights) - (np.log(variances) + _LOG_2PI + means**2 / variances) / 2
+        constant = np.log(weights) - (np.log(variances) + _LOG_2PI) / 2
+    if variances.min() < _TIGHT:
+        squares = (features[:, 1:2] - means[:, :, None]) ** 2
+        return constant[:, :, None] - squares / (2 * variances[:, :, None])
+    constant -= means**2 / (2 * variances)
     return np.stack([constant, means / variances, -0.5 / variances], axis=2) @ features
 
 
@@ -519,13 +524,18 @@ def _normalise(log_joint):
     return (top + np.log(total))[:, 0], log_joint
 
 
-def _m_step(moments, n, floor, prior):
+def _m_step(responsibilities, features, tight, floor, prior):
     exponent, scale = prior
+    moments = responsibilities @ features.transpose(0, 2, 1)
     counts = np.maximum(moments[:, :, 0], 1e-300)
     means = moments[:, :, 1] / counts
-    scatter = np.maximum(moments[:, :, 2] - counts * means**2, 0)
+    if tight:
+        squares = (features[:, 1:2] - means[:, :, None]) ** 2
+        scatter = (responsibilities * squares).sum(axis=2)
+    else:
+        scatter = np.maximum(moments[:, :, 2] - counts * means**2, 0)
     variances = np.maximum((scatter + scale) / (counts + exponent), floor)
-    return moments[:, :, 0] / n, means, variances
+    return moments[:, :, 0] / features.shape[2], means, variances
 
 
 def _log_prior(variances, prior):
