@@ -169,8 +169,16 @@ def draw_excess(labels, groups, means, intervals) -> None:
         x = np.arange(len(labels)) + 0.12 * (2 * row - 1)
         reach = np.abs(np.array([end[row] for end in intervals]) - means[row])
         axes.errorbar(x, means[row], reach, fmt="o", color=COLORS[color], capsize=3)
-        axes.annotate(name, (x[-1], means[row][-1]), xytext=(-10, 14 * row - 10), ha="right",
-                      va="center", textcoords="offset points", color=COLORS[color], weight="bold")  # fmt: skip
+        axes.annotate(
+            name,
+            (x[-1], means[row][-1]),
+            xytext=(-10, 14 * row - 10),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=COLORS[color],
+            weight="bold",
+        )
     axes.axhline(0, color=COLORS["black"], lw=0.8)
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yscale("symlog", linthresh=0.01)
