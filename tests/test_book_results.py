@@ -27,7 +27,7 @@ from gitools.book.claims import (
 from gitools.book.glue import glued
 from gitools.book.reference import mclust_trace
 from gitools.book.root import chapters, find_root
-from gitools.book.studies.dosage import calls, excess_log_loss
+from gitools.book.studies.dosage import calls, excess_log_loss, expected_excess
 from gitools.simulate import simulate_intensities
 
 # `gitools.book.glue` names the function, which hides the module.
@@ -568,3 +568,23 @@ def test_studies_refuse(study, arguments, message):
 def test_the_number_of_starts_is_checked():
     with pytest.raises(ValueError, match="n_starts: got 0"):
         excess_log_loss(50, 0.05, 2, n_starts=0)
+
+
+def test_expected_excess_is_what_large_data_sets_lose():
+    """Three thousand plants are near the limit: the mean over data sets agrees with the formula."""
+    measured = excess_log_loss(3000, 0.05, 60, n_starts=1, random_state=5).evenly_spaced
+    error = measured.std(ddof=1) / np.sqrt(60)
+    assert abs(measured.mean() - expected_excess(3000, 0.05)) < 4 * error
+    assert error < 0.2 * expected_excess(3000, 0.05)
+
+
+def test_expected_excess_vanishes_where_no_label_is_in_doubt():
+    assert expected_excess(100, 0.01) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"), [((0, 0.05), "n_plants: got 0"), ((100, 0.0), "sd: got 0.0")]
+)
+def test_expected_excess_refuses(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        expected_excess(*arguments)

@@ -162,9 +162,21 @@ def draw_humps_of(title, tetraploid, diploid, fit4, fit2) -> None:
     axes[1].set(xlabel=_RATIO, xlim=(0, 1))
 
 
-def draw_excess(labels, groups, means, intervals) -> None:
-    """Mean excess log loss [groups, settings] with the ends of its intervals, two such arrays."""
+def draw_excess(labels, groups, means, intervals, theory) -> None:
+    """Mean excess log loss [groups, settings] with the ends of its intervals, two such arrays.
+
+    `theory` [settings] is drawn as a short bar under each pair.
+    """
     _, axes = plt.subplots()
+    axes.plot(range(len(labels)), theory, "_", ms=44, mew=1.6, color=COLORS["black"])
+    axes.annotate(
+        "theory for many plants",
+        (len(labels) - 1, theory[-1]),
+        xytext=(22, -16),
+        textcoords="offset points",
+        ha="right",
+        weight="bold",
+    )
     for row, (name, color) in enumerate(zip(groups, ("blue", "vermillion"), strict=True)):
         x = np.arange(len(labels)) + 0.12 * (2 * row - 1)
         reach = np.abs(np.array([end[row] for end in intervals]) - means[row])
@@ -172,7 +184,7 @@ def draw_excess(labels, groups, means, intervals) -> None:
         axes.annotate(
             name,
             (x[-1], means[row][-1]),
-            xytext=(-10, 14 * row - 10),
+            xytext=(-10, 10 - 10 * row),
             textcoords="offset points",
             ha="right",
             va="center",
