@@ -1,5 +1,37 @@
 """Shrinkage of effects: penalties, Bayesian priors, fine-mapping, and the ceiling of them all."""
 
 from gitools.shrinkage._checks import check_summary_statistics, nearest_correlation
+from gitools.shrinkage.oracle import (
+    OraclePosterior,
+    oracle_pip,
+    oracle_posterior,
+    oracle_posterior_mean,
+)
+from gitools.shrinkage.penalised import (
+    PseudoValidation,
+    elastic_net_objective,
+    elastic_net_rss,
+    elastic_net_rss_path,
+    pseudo_validate,
+    ridge_rss,
+    split_summary_statistics,
+)
+from gitools.shrinkage.spike_and_slab import SpikeAndSlabFit, spike_and_slab_rss
 
-__all__ = ["check_summary_statistics", "nearest_correlation"]
+__all__ = [
+    "OraclePosterior",
+    "PseudoValidation",
+    "SpikeAndSlabFit",
+    "check_summary_statistics",
+    "elastic_net_objective",
+    "elastic_net_rss",
+    "elastic_net_rss_path",
+    "nearest_correlation",
+    "oracle_pip",
+    "oracle_posterior",
+    "oracle_posterior_mean",
+    "pseudo_validate",
+    "ridge_rss",
+    "spike_and_slab_rss",
+    "split_summary_statistics",
+]
