@@ -1,6 +1,8 @@
 """Shrinkage of effects: penalties, Bayesian priors, fine-mapping, and the ceiling of them all."""
 
 from gitools.shrinkage._checks import check_summary_statistics, nearest_correlation
+from gitools.shrinkage._credible_sets import CredibleSet
+from gitools.shrinkage.ld_diagnostics import KrigingResult, estimate_s_rss, kriging_rss
 from gitools.shrinkage.oracle import (
     OraclePosterior,
     oracle_pip,
@@ -17,15 +19,21 @@ from gitools.shrinkage.penalised import (
     split_summary_statistics,
 )
 from gitools.shrinkage.spike_and_slab import SpikeAndSlabFit, spike_and_slab_rss
+from gitools.shrinkage.susie import SusieFit, susie, susie_rss
 
 __all__ = [
+    "CredibleSet",
+    "KrigingResult",
     "OraclePosterior",
     "PseudoValidation",
     "SpikeAndSlabFit",
+    "SusieFit",
     "check_summary_statistics",
     "elastic_net_objective",
     "elastic_net_rss",
     "elastic_net_rss_path",
+    "estimate_s_rss",
+    "kriging_rss",
     "nearest_correlation",
     "oracle_pip",
     "oracle_posterior",
@@ -34,4 +42,6 @@ __all__ = [
     "ridge_rss",
     "spike_and_slab_rss",
     "split_summary_statistics",
+    "susie",
+    "susie_rss",
 ]
