@@ -28,7 +28,7 @@ _MOST_HOTSPOTS = 250
 # The number of segregating sites varies from history to history: room for a short draw.
 _MARGIN = 1.2
 _MARGIN_VARIANTS = 40
-_MOST_ATTEMPTS = 8
+_MOST_ATTEMPTS = 4
 
 
 class Genotypes(NamedTuple):
