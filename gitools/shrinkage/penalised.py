@@ -32,7 +32,8 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve
+from scipy.linalg import solve
+from scipy.linalg.lapack import dposv
 from sklearn.exceptions import ConvergenceWarning
 
 from gitools.shrinkage._checks import (
@@ -43,7 +44,10 @@ from gitools.shrinkage._checks import (
 )
 
 # Zero effects that enter at once: few, so that a variant can explain its neighbours away first.
-_LEAST_ENTERING = 10
+_LEAST_ENTERING = 5
+_ENTERING_SHARE = 1 / 8
+# Shares of a step that are tried when it would turn signs, before it stops at the first of them.
+_STEP_SHARES = (1.0, 0.5, 0.25)
 # Without a ridge part an R of lower rank may leave the objective without a minimum. Beyond this
 # multiple of the largest l1 norm that a standardised trait allows, it has none.
 _UNBOUNDED = 1e4
@@ -308,7 +312,7 @@ def _working_set(violation, b, threshold):
     """Variants in the model, and the zeros that violate optimality most, worst first."""
     active = np.flatnonzero(b)
     outside = np.where(b == 0, violation, 0)
-    most = max(_LEAST_ENTERING, len(active))
+    most = max(_LEAST_ENTERING, int(_ENTERING_SHARE * len(active)))
     entering = np.argsort(-outside, kind="stable")[:most]
     return np.concatenate([entering[outside[entering] > threshold], active])
 
@@ -364,10 +368,13 @@ def _exact_steps(b, residual, R, l1, l2):
 
 
 def _shortened(step, current, turning, gradient, hessian):
-    """A step to the border of the orthant: the projected one if it descends, else the first hit."""
-    projected = np.where(turning, -current, step)
-    if projected @ gradient + projected @ hessian @ projected / 2 < 0:
-        return projected
+    """A step to the border of the orthant: a projected one if it descends, else the first hit."""
+    signs = np.sign(current)
+    for share in _STEP_SHARES:
+        leaves = (current + share * step) * signs <= 0
+        projected = np.where(leaves, -current, share * step)
+        if leaves.any() and projected @ gradient + projected @ hessian @ projected / 2 < 0:
+            return projected
     shares = np.where(turning, -current / np.where(turning, step, 1), np.inf)
     first = int(np.argmin(shares))
     step = shares[first] * step
@@ -379,11 +386,12 @@ def _solve_positive(matrix, vector):
     """Solve with a positive semi-definite matrix; a singular one gets the least ridge it needs."""
     ridge = 0.0
     while True:
-        try:
-            shifted = matrix + ridge * np.eye(len(matrix)) if ridge else matrix
-            return cho_solve(cho_factor(shifted, check_finite=False), vector, check_finite=False)
-        except LinAlgError:
-            ridge = 100 * ridge if ridge else 1e-12
+        shifted = matrix + ridge * np.eye(len(matrix)) if ridge else matrix
+        # Called directly: on matrices this small SciPy's wrappers would take most of the time.
+        _, solution, failed = dposv(shifted, vector)
+        if not failed:
+            return solution
+        ridge = 100 * ridge if ridge else 1e-12
 
 
 def _refuse_unbounded(b, beta, l1):
