@@ -152,6 +152,25 @@ def test_prior_variance_has_the_highest_bayes_factor(seed, p, strength, current,
     assert height(found) >= height(current) - 1e-12
 
 
+@pytest.mark.parametrize(
+    ("strongest", "share", "ratio"),
+    [(6.0, 1e-6, 33.1), (6.0, 1e-7, 19.58), (5.9, 1e-7, 0.69)],
+)
+def test_of_two_maxima_the_higher_is_found(strongest, share, ratio):
+    """Many weak signals and an unlikely strong one: a small or a large V, best at V / s²."""
+    score = np.array([1.3, strongest]) * np.sqrt(500)
+    found = best_prior_variance(score, 500.0, 1e-12, np.log([1 - share, share]))
+    assert found * 500 == pytest.approx(ratio, abs=0.05)
+
+
+def test_a_constant_column_has_no_effect_at_all():
+    """Though 0.1 has no exact mean."""
+    X, y = locus()
+    X[:, 5] = 0.1
+    fit = susie(X, y)
+    assert (fit.mu[:, 5] == 0).all() and fit.posterior_mean[5] == 0
+
+
 @pytest.mark.parametrize("unit", [-5, 1e-7])
 def test_changing_units_changes_the_units_alone(unit):
     X, y = locus()

@@ -16,6 +16,8 @@ import numpy as np
 
 # Half-decades of the prior variance that are looked at before the best is refined.
 _STEPS_PER_DECADE = 2
+# How much higher, at most, a maximum is than the grid's point beside it.
+_GRID_ERROR = 1.0
 # Below this multiple of the smallest sampling variance an effect changes no Bayes factor by more
 # than rounding would.
 _SMALLEST_RATIO = 1e-6
@@ -103,9 +105,9 @@ def fit_single_effect(score, information, variance, log_prior):
 def best_prior_variance(score, information, current, log_prior):
     """Prior variance that maximises the single effect's Bayes factor.
 
-    The Bayes factor may have several maxima in V: a grid finds the highest, Newton's method in
-    log V refines it. Never worse than the current value, or than no effect (V = 0), so that the
-    evidence lower bound cannot fall.
+    The Bayes factor may have several maxima in V: a grid finds them, Newton's method in log V
+    refines them, the highest is kept. Never worse than the current value, or than no effect
+    (V = 0), so that the evidence lower bound cannot fall.
 
     Parameters
     ----------
@@ -123,21 +125,30 @@ def best_prior_variance(score, information, current, log_prior):
     float
         Zero where no positive variance has a Bayes factor above one.
     """
+    rest = score, information, log_prior
     smallest, largest = _range_of_variances(score, information)
     if largest <= 0:
         return 0.0
     n_steps = 2 + int(_STEPS_PER_DECADE * np.log10(largest / smallest))
     grid = np.linspace(np.log(smallest), np.log(largest), n_steps)
     heights = log_mean_exp(log_bayes_factors(score, information, np.exp(grid)[:, None]), log_prior)
-    best = int(heights.argmax())
-    lower, upper = grid[max(best - 1, 0)], grid[min(best + 1, n_steps - 1)]
-    refined = np.exp(_climb(grid[best], lower, upper, score, information, log_prior))
-    candidates = np.array([refined, np.exp(grid[best]), current])
+    refined = [
+        np.exp(_climb(grid[i], grid[max(i - 1, 0)], grid[min(i + 1, n_steps - 1)], *rest))
+        for i in _promising(heights)
+    ]
+    candidates = np.array([*refined, np.exp(grid[heights.argmax()]), current])
     at_candidates = log_mean_exp(
         log_bayes_factors(score, information, candidates[:, None]), log_prior
     )
     winner = int(at_candidates.argmax())
     return float(candidates[winner]) if at_candidates[winner] > 0 else 0.0
+
+
+def _promising(heights):
+    """Places of the grid's local maxima that the highest maximum may be beside."""
+    padded = np.pad(heights, 1, constant_values=-np.inf)
+    is_peak = (heights >= padded[:-2]) & (heights >= padded[2:])
+    return np.flatnonzero(is_peak & (heights > heights.max() - _GRID_ERROR))
 
 
 def _range_of_variances(score, information):
