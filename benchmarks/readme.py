@@ -48,13 +48,57 @@ def em_table():
     )
 
 
+def against(name, peer, keys, peer_seconds):
+    """Seconds of gitools and of a peer: one line for each row of a benchmark's table."""
+    return table(
+        [*keys, "gitools, s", f"{peer}, s", "ratio"],
+        [
+            [row[key] for key in keys] + [row["seconds_ours"], row[peer_seconds], row["time_ratio"]]
+            for row in rows_of(name)
+        ],
+    )
+
+
+def marginal_regression_table():
+    """Marginal regression against a loop over linregress."""
+    return against("marginal_regression", "linregress loop", ["n", "p"], "seconds_linregress")
+
+
+def coordinate_descent_table():
+    """Elastic net on summary statistics against scikit-learn's Gram path."""
+    keys = ["p", "l1_ratio", "within"]
+    return against("coordinate_descent", "scikit-learn", keys, "seconds_sklearn")
+
+
+def susie_table():
+    """SuSiE against susieR."""
+    lines = [
+        [
+            f"{row['n']} × {row['p']}",
+            row["seconds_ours"],
+            row["seconds_susier"],
+            row["time_ratio"],
+            row["elbo_difference"],
+        ]
+        for row in rows_of("susie")
+    ]
+    header = ["people × variants", "gitools, s", "susieR, s", "ratio", "ELBO, ours − theirs"]
+    return table(header, lines)
+
+
 def notebooks_table():
     """Seconds of notebooks and of make book."""
     lines = [[f"`{row['what']}`", row["seconds"]] for row in rows_of("notebooks")]
     return table(["what", "seconds"], lines)
 
 
-TABLES = {"em": em_table, "notebooks": notebooks_table}
+TABLES = {
+    "em": em_table,
+    "marginal_regression": marginal_regression_table,
+    "coordinate_descent": coordinate_descent_table,
+    "susie": susie_table,
+    "notebooks": notebooks_table,
+}
 
 
 def with_tables(text):

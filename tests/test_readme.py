@@ -32,7 +32,9 @@ def test_tables_are_those_of_the_benchmarks():
     assert script("readme").with_tables(README) == README, "run python benchmarks/readme.py"
 
 
-@pytest.mark.parametrize("name", ["em", "notebooks"])
+@pytest.mark.parametrize(
+    "name", ["em", "marginal_regression", "coordinate_descent", "susie", "notebooks"]
+)
 def test_a_changed_measurement_is_seen(name, monkeypatch):
     readme = script("readme")
     rows = readme.rows_of(name)
