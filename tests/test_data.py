@@ -18,19 +18,32 @@ import rdata
 
 from gitools.data import (
     REGISTRY,
+    Array,
+    Arrays,
     DataError,
     DataNotAvailable,
     available,
     cache_folder,
     fetch,
+    g1000_europeans,
     load,
     potato_intensities,
     source_address,
+    susie_n3,
+    ukb_ld,
 )
 from gitools.data.__main__ import main
-from gitools.data.convert import snp_intensity
+from gitools.data.convert import (
+    fine_mapping_locus,
+    ld_matrix,
+    snp_intensity,
+    thousand_genomes_region,
+)
+from gitools.data.forms import Table
 
 NAME = "made_up"
+LD = "1.000000 0.250000 -0.5\n0.250000 1.000000 0.1\n-0.5 0.1 1\n"
+LD_FORM = Arrays((Array("R", "float64", (3, 3), "correlations"),))
 
 
 def write_original(path, **changes):
@@ -47,25 +60,36 @@ def write_original(path, **changes):
 
 
 def entry_for(original, **changes):
-    """An entry of the registry, as for the potatoes, for a made-up original."""
+    """An entry of the registry for a made-up original: a table, or arrays if it is text."""
     content = original.read_bytes()
     potato = REGISTRY["potato_diploid"]
-    columns = tuple(
-        replace(c, missing=1 if c.name in ("theta", "r") else 0) for c in potato.columns
-    )
     own = {
         "name": NAME,
         "owner": "somebody",
         "repository": "something",
         "commit": "0" * 40,
-        "path": "data/made.up.rda",
+        "path": f"data/{original.name}",
         "sha256": hashlib.sha256(content).hexdigest(),
         "n_bytes": len(content),
-        "rows": 4,
-        "columns": columns,
-        "convert": partial(snp_intensity, table="made.up", ploidy=2),
+        "form": LD_FORM if original.suffix == ".ld" else small_table(),
+        "convert": CONVERT[original.suffix],
     }
     return replace(potato, **(own | changes))
+
+
+def small_table(rows=4, missing=1):
+    columns = REGISTRY["potato_diploid"].form.columns
+    return Table(
+        rows,
+        tuple(replace(c, missing=missing if c.name in ("theta", "r") else 0) for c in columns),
+    )
+
+
+def ld_form(**changes):
+    return Arrays((replace(LD_FORM.arrays[0], **changes),))
+
+
+CONVERT = {".rda": partial(snp_intensity, table="made.up", ploidy=2), ".ld": ld_matrix}
 
 
 def files_in(folder):
@@ -81,10 +105,15 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def original(tmp_path):
-    path = tmp_path / "mirror" / "somebody" / "something" / ("0" * 40) / "data" / "made.up.rda"
-    write_original(path)
+@pytest.fixture(params=["made.up.rda", "made.up.ld"])
+def original(tmp_path, request):
+    """One original that becomes a table, one that becomes an array: all below holds for both."""
+    path = tmp_path / "mirror" / "somebody" / "something" / ("0" * 40) / "data" / request.param
+    if path.suffix == ".rda":
+        write_original(path)
+    else:
+        path.parent.mkdir(parents=True)
+        path.write_text(LD)
     return path
 
 
@@ -135,6 +164,16 @@ def server(original, monkeypatch):
         http.shutdown()
 
 
+def check_content(content):
+    if isinstance(content, dict):
+        assert list(content) == ["R"]
+        assert content["R"].dtype == np.float64
+        expected = [[1, 0.25, -0.5], [0.25, 1, 0.1], [-0.5, 0.1, 1]]
+        np.testing.assert_array_equal(content["R"], expected)
+    else:
+        check_table(content)
+
+
 def check_table(table):
     assert list(table["marker"]) == ["M1", "M2", "M1", "M2"]
     assert list(table["sample"]) == ["NA", "NA", "007", "007"]
@@ -154,7 +193,7 @@ def test_fetch_over_http_then_opens_offline(server, registry):
     assert path.is_file()
     assert server.asked == ["/" + registry[NAME].location]
     assert available(NAME, registry=registry)
-    check_table(load(NAME, registry=registry))
+    check_content(load(NAME, registry=registry))
     fetch(NAME, registry=registry)
     assert len(server.asked) == 1
 
@@ -168,7 +207,7 @@ def test_opening_never_uses_the_network(server, registry):
 
 def test_folder_mirror(mirror, registry, cache):
     assert available(NAME, registry=registry)
-    check_table(load(NAME, registry=registry))
+    check_content(load(NAME, registry=registry))
     assert len(files_in(cache)) == 1
     assert fetch(NAME, registry=registry) == files_in(cache)[0]
 
@@ -177,7 +216,7 @@ def test_a_readers_cache_serves_as_a_mirror(server, registry, cache, tmp_path, m
     fetch(NAME, registry=registry)
     monkeypatch.setenv("GITOOLS_DATA_MIRROR", str(cache / "originals"))
     monkeypatch.setenv("GITOOLS_DATA_CACHE", str(tmp_path / "another"))
-    check_table(load(NAME, registry=registry))
+    check_content(load(NAME, registry=registry))
 
 
 def test_conversion_gives_equal_bytes(mirror, registry, cache, tmp_path, monkeypatch):
@@ -248,7 +287,7 @@ def test_bad_download(server, registry, cache, manner, match):
     server.manner = manner
     check_refused(registry, cache, match)
     server.manner = "serves"
-    check_table(load_after_fetch(registry))
+    check_content(load_after_fetch(registry))
 
 
 def load_after_fetch(registry):
@@ -271,13 +310,13 @@ def test_no_server_at_all(server, registry, cache, monkeypatch):
 
 def test_a_damaged_original_in_the_cache_is_fetched_again(server, registry, cache):
     fetch(NAME, registry=registry)
-    for path in files_in(cache / "tables"):
+    for path in files_in(cache / "converted"):
         path.unlink()
     (kept,) = files_in(cache / "originals")
     kept.write_bytes(kept.read_bytes()[:-1])
     with pytest.raises(DataError, match=r"not the published file.*make data"):
         load(NAME, registry=registry)
-    check_table(load_after_fetch(registry))
+    check_content(load_after_fetch(registry))
     assert len(server.asked) == 2
 
 
@@ -301,14 +340,14 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[:-20])
 
 
-def test_a_converted_table_cut_short_is_made_anew(server, registry, cache):
+def test_a_converted_copy_cut_short_is_made_anew(server, registry, cache):
     cut_short(fetch(NAME, registry=registry))
-    check_table(load(NAME, registry=registry))
-    assert len(files_in(cache / "tables")) == 1
+    check_content(load(NAME, registry=registry))
+    assert len(files_in(cache / "converted")) == 1
     assert len(server.asked) == 1
 
 
-def test_a_converted_table_cut_short_without_an_original(mirror, original, registry):
+def test_a_converted_copy_cut_short_without_an_original(mirror, original, registry):
     cut_short(fetch(NAME, registry=registry))
     original.unlink()
     with pytest.raises(DataError, match=r"damaged.*make data"):
@@ -337,18 +376,18 @@ def test_the_disk_fills_up_during_the_download(server, registry, cache, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("pooch.downloaders.open", FullAfterAByte, raising=False)
         check_refused(registry, cache, "download could not be written.*No space.*make room")
-    check_table(load_after_fetch(registry))
+    check_content(load_after_fetch(registry))
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace"])
 def test_the_disk_fills_up_during_the_conversion(mirror, registry, cache, monkeypatch, step):
     with monkeypatch.context() as patch:
         patch.setattr(step, full_disk)
-        check_refused(registry, cache, "table could not be written.*No space.*make room")
+        check_refused(registry, cache, "copy could not be written.*No space.*make room")
         with pytest.raises(DataError, match="No space"):
             load(NAME, registry=registry)
     assert files_in(cache) == []
-    check_table(load(NAME, registry=registry))
+    check_content(load(NAME, registry=registry))
 
 
 def test_an_interrupt_leaves_nothing(mirror, registry, cache, monkeypatch):
@@ -370,13 +409,18 @@ def test_the_cache_cannot_be_a_folder(source, registry, cache, request):
 
 
 @pytest.mark.parametrize(
-    ("changes", "match"),
+    ("original", "changes", "match"),
     [
-        ({"rows": 5}, "got 4 rows; expected 5"),
-        ({"columns": REGISTRY["potato_diploid"].columns}, "column theta: got 1 missing"),
-        ({"columns": REGISTRY["potato_diploid"].columns[:-1]}, "got the columns"),
-        ({"convert": partial(snp_intensity, table="other", ploidy=2)}, "holds the tables"),
+        ("made.up.rda", {"form": small_table(rows=5)}, "got 4 rows; expected 5"),
+        ("made.up.rda", {"form": small_table(missing=2)}, "column theta: got 1 missing"),
+        ("made.up.rda", {"form": Table(4, small_table().columns[:-1])}, "got the columns"),
+        ("made.up.rda", {"convert": partial(CONVERT[".rda"], table="x")}, "holds the objects"),
+        ("made.up.ld", {"form": ld_form(name="LD")}, r"got the arrays \['R'\]; expected \['LD'\]"),
+        ("made.up.ld", {"form": ld_form(shape=(3, 4))}, r"shape \(3, 3\); expected .*\(3, 4\)"),
+        ("made.up.ld", {"form": ld_form(dtype="float32")}, "got float64 .*expected float32"),
+        ("made.up.ld", {"form": ld_form(missing=1)}, "array R: got 0 missing values; expected 1"),
     ],
+    indirect=["original"],
 )
 def test_an_original_that_does_not_convert(mirror, original, cache, changes, match):
     registry = {NAME: entry_for(original, **changes)}
@@ -393,6 +437,52 @@ def test_spots_without_signal_are_refused(tmp_path, x):
         snp_intensity(path, table="made.up", ploidy=2)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["1 0.5\n0.4 1\n", "1 0.5\n0.5 0.9\n", "1 0.5 0.1\n0.5 1 0.2\n", "1 x\nx 1\n", "1 2\n1\n"],
+)
+def test_what_is_no_ld_matrix_is_refused(tmp_path, text):
+    path = tmp_path / "x.ld"
+    path.write_text(text)
+    with pytest.raises(ValueError):
+        ld_matrix(path)
+
+
+def write_region(path, genotypes):
+    people = pd.DataFrame({"id": ["NA1", "NA2"]})
+    variants = pd.DataFrame({"id": ["rs1"], "pos": [7], "A1": ["A"], "A2": ["T"]})
+    pop = pd.Categorical(["FIN", "TSI"])
+    objects = {"Z.gen": genotypes, "Z.fam": people, "Z.bim": variants, "Z.pop": pop}
+    rdata.write_rda(path, objects)
+
+
+def test_a_region(tmp_path):
+    path = tmp_path / "x.rda"
+    write_region(path, np.array([[2.0], [np.nan]]))
+    region = thousand_genomes_region(path, region="Z")
+    assert region["genotypes"].tolist() == [[2], [-1]]
+    assert region["genotypes"].dtype == np.int8
+    assert region["populations"].tolist() == ["FIN", "TSI"]
+    assert region["people"].tolist() == ["NA1", "NA2"]
+    assert region["counted_alleles"].tolist() == ["T"]
+    assert region["other_alleles"].tolist() == ["A"]
+    assert region["positions"].tolist() == [7]
+
+
+def test_a_genotype_of_a_half_is_refused(tmp_path):
+    path = tmp_path / "x.rda"
+    write_region(path, np.array([[2.0], [0.5]]))
+    with pytest.raises(ValueError, match="original: a genotype is none of"):
+        thousand_genomes_region(path, region="Z")
+
+
+def test_an_object_that_is_not_there(tmp_path):
+    path = tmp_path / "x.rda"
+    write_region(path, np.array([[2.0], [1.0]]))
+    with pytest.raises(ValueError, match=r"holds the objects .*expected 'N3'"):
+        fine_mapping_locus(path, name="N3")
+
+
 # --- bad arguments and the command ------------------------------------------------------------
 
 
@@ -400,6 +490,31 @@ def test_spots_without_signal_are_refused(tmp_path, x):
 def test_bad_ploidy(ploidy):
     with pytest.raises(ValueError, match=r"ploidy: got .*; expected 2 or 4"):
         potato_intensities(ploidy)
+
+
+@pytest.mark.parametrize("block", [1, -1, 0.0, "0", None, False, [5]])
+def test_bad_block(block):
+    with pytest.raises(ValueError, match=r"block: got .*; expected 0 or 5"):
+        ukb_ld(block)
+
+
+@pytest.mark.parametrize("region", ["lct", "HBB", None, 2, ["LCT"]])
+def test_bad_region(region):
+    with pytest.raises(ValueError, match=r"region: got .*; expected 'LCT' or 'TTN'"):
+        g1000_europeans(region)
+
+
+@pytest.mark.parametrize(
+    ("opener", "name"),
+    [
+        (susie_n3, "susie_n3"),
+        (partial(ukb_ld, 5), "ukb_ld_block5"),
+        (partial(g1000_europeans, "TTN"), "g1000_ttn"),
+    ],
+)
+def test_absent_loci_say_what_to_do(opener, name):
+    with pytest.raises(DataNotAvailable, match=f"{name}.*make data"):
+        opener()
 
 
 @pytest.mark.parametrize("function", [available, fetch, load])
@@ -415,17 +530,22 @@ def test_absent_potatoes_say_what_to_do():
 
 
 @pytest.mark.parametrize("quiet", ["", "1"])
-def test_command(server, registry, cache, capfd, monkeypatch, quiet):
+@pytest.mark.parametrize(
+    ("original", "size"),
+    [("made.up.rda", "4 rows x 8 columns"), ("made.up.ld", "R [3 x 3]")],
+    indirect=["original"],
+)
+def test_command(server, registry, cache, capfd, monkeypatch, quiet, size):
     monkeypatch.setenv("GITOOLS_QUIET", quiet)
     assert main([], registry) == 0
     printed = capfd.readouterr()
-    assert printed.out == f"made_up: ready, 4 rows x 8 columns\ncache: {cache}\n"
+    assert printed.out == f"made_up: ready, {size}\ncache: {cache}\n"
     assert ("made_up" in printed.err) == (not quiet)
 
 
 def test_command_goes_on_after_a_failure(server, registry, capfd, monkeypatch):
     monkeypatch.setenv("GITOOLS_QUIET", "1")
-    absent = replace(registry[NAME], name="absent", path="data/absent.rda")
+    absent = replace(registry[NAME], name="absent", path="data/absent")
     assert main(["absent", "unknown", NAME], registry | {"absent": absent}) == 1
     printed = capfd.readouterr()
     first, second = printed.err.splitlines()

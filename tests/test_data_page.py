@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitools.data import REGISTRY, Citation
+from gitools.data import REGISTRY, Arrays, Citation, Table
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 
@@ -26,15 +26,31 @@ def lacking(page, bibliography, data_set):
         data_set.path,
         data_set.commit,
         f"{data_set.n_bytes:,} bytes",
-        f"{data_set.rows:,} rows",
-        f"{len(data_set.columns)} columns",
         data_set.licence,
         *(citation.key for citation in data_set.citations),
-        *(f"{column.missing:,} rows" for column in data_set.columns if column.missing),
+        *FACTS[type(data_set.form)](data_set.form),
     ]
     missing = [fact for fact in facts if fact not in text]
-    missing += [c.name for c in data_set.columns if f"`{c.name}`" not in page]
+    missing += [part.name for part in parts(data_set.form) if f"`{part.name}`" not in page]
     return missing + [c.key for c in data_set.citations if not cited(bibliography, c)]
+
+
+def parts(form):
+    return form.columns if isinstance(form, Table) else form.arrays
+
+
+def facts_of_table(form):
+    counts = [f"{form.rows:,} rows", f"{len(form.columns)} columns"]
+    return counts + [f"{column.missing:,} rows" for column in form.columns if column.missing]
+
+
+def facts_of_arrays(form):
+    """A row of the page's table for each array: its name, its shape, its missing entries."""
+    rows = [f"{array.name} | {' x '.join(f'{n:,}' for n in array.shape)}" for array in form.arrays]
+    return rows + [f"{array.missing:,} missing" for array in form.arrays if array.missing]
+
+
+FACTS = {Table: facts_of_table, Arrays: facts_of_arrays}
 
 
 def cited(bibliography, citation):
@@ -72,7 +88,8 @@ def test_page_says_how_to_get_the_data(page, words):
     "changes",
     [
         {"licence": "no licence file in the repository"},
-        {"rows": 86_017},
+        {"form": Table(86_017, REGISTRY["potato_tetraploid"].form.columns)},
+        {"form": Table(86_016, REGISTRY["potato_tetraploid"].form.columns[:-1])},
         {"commit": "0" * 40},
         {"title": "Something else"},
         {"citations": (Citation("voorrips2011", "Voorrips (2011), Journal 12:172", "10.1/1"),)},
@@ -82,3 +99,14 @@ def test_page_says_how_to_get_the_data(page, words):
 )
 def test_a_page_that_says_otherwise_is_found(page, bibliography, changes):
     assert lacking(page, bibliography, replace(REGISTRY["potato_tetraploid"], **changes))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [{"shape": (573, 1001)}, {"name": "genotypes"}, {"missing": 1}],
+)
+def test_a_page_that_says_otherwise_of_an_array_is_found(page, bibliography, array):
+    locus = REGISTRY["susie_n3"]
+    first, *others = locus.form.arrays
+    other = replace(locus, form=Arrays((replace(first, **array), *others)))
+    assert len(lacking(page, bibliography, other)) >= 1

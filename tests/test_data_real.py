@@ -11,10 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gitools.data import REGISTRY, DataError, fetch, load, potato_intensities
+from gitools.data import (
+    REGISTRY,
+    DataError,
+    fetch,
+    g1000_europeans,
+    load,
+    potato_intensities,
+    susie_n3,
+    ukb_ld,
+)
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
-CONVERTED = SHARED / "data" / "intensity"
+CONVERTED = SHARED / "data"
 PLOIDY = {"potato_tetraploid": 4, "potato_diploid": 2}
 
 
@@ -48,9 +57,9 @@ def server(originals, monkeypatch):
 
 
 def check_potatoes(table, name):
-    entry = REGISTRY[name]
-    assert list(table.columns) == [column.name for column in entry.columns]
-    assert len(table) == entry.rows
+    form = REGISTRY[name].form
+    assert list(table.columns) == [column.name for column in form.columns]
+    assert len(table) == form.rows
     assert not table.duplicated(["marker", "sample"]).any()
     assert table["marker"].nunique() == 384
     assert table["sample"].nunique() == {2: 64, 4: 224}[PLOIDY[name]]
@@ -58,36 +67,140 @@ def check_potatoes(table, name):
     assert table["theta"].dropna().between(0, 1).all()
     assert table["ratio"].between(0, 1).all()
     assert (table["theta"].isna() == table["r"].isna()).all()
+    pd.testing.assert_frame_equal(potato_intensities(PLOIDY[name]), table)
+
+
+def check_n3(arrays, name):
+    locus = susie_n3()
+    assert list(arrays) == list(locus._fields)
+    assert (locus.effects != 0).sum(axis=0).tolist() == [3, 3]
+    assert (np.diff(locus.positions) > 0).all()
+    assert np.abs(locus.X.mean(axis=0)).max() < 1e-12
+    dosages = locus.X + 2 * locus.allele_frequencies
+    assert dosages.min() >= -1e-12
+    assert dosages.max() <= 2 + 1e-12
+    # Filled calls of a variant share one value near the mean; all others are whole numbers.
+    filled = np.abs(dosages - dosages.round()) > 1e-9
+    assert np.abs(locus.X[filled]).max() < 0.05
+    values = [
+        np.unique(column[of].round(9)) for column, of in zip(dosages.T, filled.T, strict=True)
+    ]
+    assert max(map(len, values)) == 1
+    # The noise of this one draw: its variance is known to about sqrt(2 / 574) = 6 %.
+    noise = (locus.Y - locus.X @ locus.effects).var(axis=0)
+    np.testing.assert_allclose(noise, locus.residual_variances, rtol=0.15)
+
+
+def check_ld(arrays, name):
+    R = arrays["R"]
+    np.testing.assert_array_equal(R, ukb_ld(int(name[-1])))
+    np.testing.assert_array_equal(R, R.T)
+    np.testing.assert_array_equal(np.diag(R), 1)
+    assert np.linalg.eigvalsh(R)[0] > 1e-4
+
+
+def check_region(arrays, name):
+    region = g1000_europeans(name[-3:].upper())
+    assert list(arrays) == list(region._fields)
+    assert set(np.unique(region.genotypes)) == {-1, 0, 1, 2}
+    assert dict(zip(*np.unique(region.populations, return_counts=True), strict=True)) == {
+        "CEU": 99,
+        "FIN": 99,
+        "GBR": 91,
+        "IBS": 107,
+        "TSI": 107,
+    }
+    assert (np.diff(region.positions) > 0).all()
+    assert len(set(region.people)) == 503
+
+
+CHECKS = {
+    "potato_tetraploid": check_potatoes,
+    "potato_diploid": check_potatoes,
+    "susie_n3": check_n3,
+    "ukb_ld_block0": check_ld,
+    "ukb_ld_block5": check_ld,
+    "g1000_lct": check_region,
+    "g1000_ttn": check_region,
+}
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_original_converts(originals, name):
     fetch(name)
-    check_potatoes(load(name), name)
-    pd.testing.assert_frame_equal(potato_intensities(PLOIDY[name]), load(name))
+    CHECKS[name](load(name), name)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_original_over_loopback(server, name):
     assert fetch(name).is_file()
     server.shutdown()
-    check_potatoes(load(name), name)
+    CHECKS[name](load(name), name)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
-def test_every_value_equals_the_reference_conversion(originals, name):
-    path = CONVERTED / f"{name}_snp_intensity.csv.gz"
+def test_lactose_persistence_is_rare_in_tuscany_and_common_in_britain(originals):
+    """Which allele is counted, by what is known of one variant."""
+    fetch("g1000_lct")
+    region = g1000_europeans("LCT")
+    (at,) = np.flatnonzero(region.rsids == "rs4988235")
+    assert (region.counted_alleles[at], region.other_alleles[at]) == ("G", "A")
+    persistent = 1 - region.genotypes[:, at] / 2
+    assert persistent[region.populations == "TSI"].mean() < 0.15
+    assert persistent[region.populations == "GBR"].mean() > 0.65
+
+
+def reference(path):
+    path = CONVERTED / path
     if not path.is_file():
         pytest.skip("the reference conversion is not here")
+    return pd.read_csv(path) if path.suffix == ".gz" else np.load(path)
+
+
+@pytest.mark.parametrize("name", PLOIDY)
+def test_every_value_equals_the_reference_conversion(originals, name):
+    theirs = reference(f"intensity/{name}_snp_intensity.csv.gz")
     fetch(name)
-    ours, theirs = load(name), pd.read_csv(path)
+    ours = load(name)
     assert list(ours.columns) == list(theirs.columns)
-    assert len(ours) == len(theirs) == REGISTRY[name].rows
+    assert len(ours) == len(theirs) == REGISTRY[name].form.rows
     for column in ours:
         np.testing.assert_array_equal(ours[column].to_numpy(), theirs[column].to_numpy())
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+def test_n3_equals_the_reference_conversion(originals):
+    theirs = reference("human/susie_N3finemapping.npz")
+    fetch("susie_n3")
+    ours = susie_n3()
+    # The reference keeps single precision.
+    np.testing.assert_array_equal(ours.X.astype(np.float32), theirs["X"])
+    np.testing.assert_array_equal(ours.Y, theirs["Y"])
+    np.testing.assert_array_equal(ours.effects, theirs["true_coef"])
+    np.testing.assert_array_equal(ours.positions, theirs["pos"])
+    np.testing.assert_array_equal(ours.allele_frequencies, theirs["allele_freq"])
+    np.testing.assert_array_equal(ours.residual_variances, theirs["residual_variance"])
+
+
+@pytest.mark.parametrize("block", [0, 5])
+def test_ld_equals_the_reference_conversion(originals, block):
+    theirs = reference(f"human/ukb_ld_chr22_block{block}.npz")
+    fetch(f"ukb_ld_block{block}")
+    R = ukb_ld(block)
+    assert len(R) == theirs["n"]
+    upper = R[np.triu_indices(len(R), 1)]
+    np.testing.assert_array_equal(np.round(upper * 1e6).astype(int), theirs["upper_x1e6"])
+
+
+@pytest.mark.parametrize("region", ["LCT", "TTN"])
+def test_a_region_equals_the_reference_conversion(originals, region):
+    theirs = reference(f"human/g1000_eur_{region}.npz")
+    fetch(f"g1000_{region.lower()}")
+    ours = g1000_europeans(region)
+    names = ["genotype", "population", "sample_id", "rsid", "pos", "A2", "A1"]
+    for array, name in zip(ours, names, strict=True):
+        np.testing.assert_array_equal(array, theirs[name])
+
+
+@pytest.mark.parametrize("name", PLOIDY)
 def test_missing_angles_are_spots_of_low_intensity(originals, name):
     fetch(name)
     table = load(name)

@@ -30,8 +30,7 @@ def main(names: Sequence[str], registry: Mapping[str, DataSet] = REGISTRY) -> in
             print(f"failed: {error}", file=sys.stderr)
             status = 1
         else:
-            entry = registry[name]
-            print(f"{name}: ready, {entry.rows:,} rows x {len(entry.columns)} columns")
+            print(f"{name}: ready, {registry[name].form.size}")
     try:
         print(f"cache: {cache_folder()}")
     except DataError as error:

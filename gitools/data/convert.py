@@ -1,9 +1,11 @@
-"""One function a kind of original: from the published file to a table."""
+"""One function a kind of original: from the published file to a table, or to arrays."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from gitools.data.forms import MISSING
 
 RATIO_DECIMALS = 5
 
@@ -36,13 +38,7 @@ def snp_intensity(original: Path, *, table: str, ploidy: int) -> pd.DataFrame:
     ----------
     Voorrips, Gort and Vosman (2011), BMC Bioinformatics 12:172 (the signal ratio).
     """
-    # rdata comes with the extra [data]; opening what is already converted does without it.
-    import rdata
-
-    tables = rdata.read_rda(original)
-    if table not in tables:
-        raise ValueError(f"original: holds the tables {sorted(tables)}; expected {table!r}")
-    raw = tables[table]
+    raw = _r_object(original, table)
     x = raw["X_Raw"].to_numpy(dtype=np.int64)
     y = raw["Y_Raw"].to_numpy(dtype=np.int64)
     if min(x.min(), y.min()) < 0 or (x + y).min() == 0:
@@ -62,3 +58,112 @@ def snp_intensity(original: Path, *, table: str, ploidy: int) -> pd.DataFrame:
             "ratio": np.round(y / (x + y), RATIO_DECIMALS),
         }
     )
+
+
+def fine_mapping_locus(original: Path, *, name: str) -> dict[str, np.ndarray]:
+    """Genotypes, simulated traits and their true effects from an R file of the package susieR.
+
+    Parameters
+    ----------
+    original : Path
+        The ``.RData`` file.
+    name : str
+        Name of the R list in it, with X, Y, true_coef, pos, allele_freq and residual_variance.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays as in `gitools.data.susie_n3`, numbers as published.
+
+    Raises
+    ------
+    ValueError
+        If the list is not in the file.
+    """
+    locus = _r_object(original, name)
+    return {
+        "X": np.ascontiguousarray(locus["X"]),
+        "Y": np.ascontiguousarray(locus["Y"]),
+        "effects": np.ascontiguousarray(locus["true_coef"]),
+        "positions": locus["pos"].astype(np.int64),
+        "allele_frequencies": locus["allele_freq"].reshape(-1),
+        "residual_variances": locus["residual_variance"],
+    }
+
+
+def ld_matrix(original: Path) -> dict[str, np.ndarray]:
+    """LD from a text file: one row of correlations a line, numbers parted by blanks.
+
+    Parameters
+    ----------
+    original : Path
+        The text file.
+
+    Returns
+    -------
+    dict of str to ndarray
+        R : array of shape (p, p), the correlations as published.
+
+    Raises
+    ------
+    ValueError
+        If the lines are of unequal length, hold anything but numbers, or do not make a symmetric
+        matrix with a diagonal of one.
+    """
+    R = np.loadtxt(original, ndmin=2)
+    if R.shape[0] != R.shape[1] or np.any(R != R.T) or np.any(np.diag(R) != 1):
+        raise ValueError(
+            f"original: holds a matrix of shape {R.shape}; expected a square, symmetric one with "
+            "a diagonal of 1"
+        )
+    return {"R": R}
+
+
+def thousand_genomes_region(original: Path, *, region: str) -> dict[str, np.ndarray]:
+    """Genotypes of a region from an R file of the package gaston.
+
+    Parameters
+    ----------
+    original : Path
+        The ``.rda`` file.
+    region : str
+        Its name: the file's objects are ``region.gen``, ``.bim``, ``.fam`` and ``.pop``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays as in `gitools.data.g1000_europeans`.
+
+    Raises
+    ------
+    ValueError
+        If an object is not in the file, or a genotype is none of 0, 1, 2 and missing.
+    """
+    variants, people = (_r_object(original, f"{region}.{part}") for part in ("bim", "fam"))
+    dosages = np.asarray(_r_object(original, f"{region}.gen"))
+    dosages = np.where(np.isnan(dosages), MISSING, dosages)
+    if not np.isin(dosages, [MISSING, 0, 1, 2]).all():
+        raise ValueError("original: a genotype is none of 0, 1, 2 and missing")
+    return {
+        "genotypes": np.ascontiguousarray(dosages, dtype=np.int8),
+        "populations": _strings(_r_object(original, f"{region}.pop")),
+        "people": _strings(people["id"]),
+        "rsids": _strings(variants["id"]),
+        "positions": variants["pos"].to_numpy(dtype=np.int64),
+        "counted_alleles": _strings(variants["A2"]),
+        "other_alleles": _strings(variants["A1"]),
+    }
+
+
+def _strings(values):
+    return np.array([str(value) for value in values])
+
+
+def _r_object(original, name):
+    # rdata comes with the extra [data]; opening what is already converted does without it.
+    import rdata
+
+    objects = rdata.read_rda(original)
+    if name not in objects:
+        raise ValueError(f"original: holds the objects {sorted(objects)}; expected {name!r}")
+    return objects[name]

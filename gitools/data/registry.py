@@ -6,29 +6,16 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
-from gitools.data.convert import snp_intensity
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a converted table.
-
-    Attributes
-    ----------
-    name, dtype : str
-        As in the table; dtype is "str", "int64" or "float64".
-    meaning : str
-        What it holds, with its unit.
-    missing : int
-        Rows without a value.
-    """
-
-    name: str
-    dtype: str
-    meaning: str
-    missing: int = 0
+from gitools.data.convert import (
+    fine_mapping_locus,
+    ld_matrix,
+    snp_intensity,
+    thousand_genomes_region,
+)
+from gitools.data.forms import Array, Arrays, Column, Table
 
 
 @dataclass(frozen=True)
@@ -42,7 +29,7 @@ class Citation:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A published file and the table made of it.
+    """A published file and what is made of it.
 
     Attributes
     ----------
@@ -58,12 +45,10 @@ class DataSet:
         As the source states it.
     citations : tuple of Citation
         What to cite when using it.
-    rows : int
-        Rows of the converted table.
-    columns : tuple of Column
-        Columns of the converted table, in order.
+    form : Table or Arrays
+        What the conversion gives: a table with its columns, or arrays with their shapes.
     convert : callable
-        From the path of the original to the table.
+        From the path of the original to the table, or to a dict of arrays.
     version : int
         Raised when the conversion changes, so that old converted copies are made anew.
     """
@@ -79,9 +64,8 @@ class DataSet:
     n_bytes: int
     licence: str
     citations: tuple[Citation, ...]
-    rows: int
-    columns: tuple[Column, ...]
-    convert: Callable[[Path], pd.DataFrame]
+    form: Table | Arrays
+    convert: Callable[[Path], pd.DataFrame | dict[str, np.ndarray]]
     version: int = 1
 
     @property
@@ -123,6 +107,78 @@ def _intensity_columns(missing: int) -> tuple[Column, ...]:
     )
 
 
+_LIU = Citation(
+    "liu2025",
+    "Liu, Crawford and Ramachandran (2025), Genome Research 35:2691-2700",
+    "10.1101/gr.280440.125",
+)
+_UK_BIOBANK = Citation(
+    "bycroft2018", "Bycroft et al. (2018), Nature 562:203-209", "10.1038/s41586-018-0579-z"
+)
+_THOUSAND_GENOMES = Citation(
+    "genomes2015",
+    "The 1000 Genomes Project Consortium (2015), Nature 526:68-74",
+    "10.1038/nature15393",
+)
+
+
+def _ld_block(block: int, n_variants: int, sha256: str, n_bytes: int) -> DataSet:
+    return DataSet(
+        name=f"ukb_ld_block{block}",
+        title=f"LD in the UK Biobank, block {block} of chromosome 22",
+        description=f"correlations between {n_variants} variants of an array, block {block} as "
+        "published with ML-MAGES",
+        owner="ramachandran-lab",
+        repository="ML-MAGES",
+        commit="777a95fb0e3122784f562f8b5ef59110fc01944e",
+        path=f"data/ld_blocks/chr22_block{block}.ld",
+        sha256=sha256,
+        n_bytes=n_bytes,
+        licence="No licence file in the repository",
+        citations=(_LIU, _UK_BIOBANK),
+        form=Arrays(
+            (Array("R", "float64", (n_variants, n_variants), "LD correlations, 6 decimals"),)
+        ),
+        convert=ld_matrix,
+    )
+
+
+def _region(region: str, n_variants: int, missing: int, sha256: str, n_bytes: int) -> DataSet:
+    shape = (n_variants,)
+    return DataSet(
+        name=f"g1000_{region.lower()}",
+        title=f"1000 Genomes, Europeans at {region}",
+        description=f"genotypes of 503 Europeans at {n_variants} variants around the gene "
+        f"{region}, chromosome 2",
+        owner="cran",
+        repository="gaston",
+        commit="4db5af105595c1b46d8c8926ad9d56a16e6765cb",
+        path=f"data/{region}.rda",
+        sha256=sha256,
+        n_bytes=n_bytes,
+        licence="GPL-3, as stated by the R package gaston; the 1000 Genomes data are open",
+        citations=(_THOUSAND_GENOMES,),
+        form=Arrays(
+            (
+                Array(
+                    "genotypes",
+                    "int8",
+                    (503, n_variants),
+                    "copies of the counted allele (0, 1, 2; -1: missing)",
+                    missing,
+                ),
+                Array("populations", "str", (503,), "the population of each person"),
+                Array("people", "str", (503,), "the name of each person's sample"),
+                Array("rsids", "str", shape, "names of the variants"),
+                Array("positions", "int64", shape, "positions in base pairs, GRCh37"),
+                Array("counted_alleles", "str", shape, "the allele that is counted"),
+                Array("other_alleles", "str", shape, "the other allele"),
+            )
+        ),
+        convert=partial(thousand_genomes_region, region=region),
+    )
+
+
 _ENTRIES = (
     DataSet(
         name="potato_tetraploid",
@@ -136,8 +192,7 @@ _ENTRIES = (
         n_bytes=597_036,
         licence="GPL (>= 2.2), as stated by the R package fitTetra",
         citations=_POTATO_CITATIONS,
-        rows=86_016,
-        columns=_intensity_columns(missing=4_160),
+        form=Table(86_016, _intensity_columns(missing=4_160)),
         convert=partial(snp_intensity, table="tetra.potato.SNP", ploidy=4),
     ),
     DataSet(
@@ -152,9 +207,52 @@ _ENTRIES = (
         n_bytes=157_684,
         licence="GPL (>= 2.2), as stated by the R package fitTetra",
         citations=_POTATO_CITATIONS,
-        rows=24_576,
-        columns=_intensity_columns(missing=1_392),
+        form=Table(24_576, _intensity_columns(missing=1_392)),
         convert=partial(snp_intensity, table="diplo.potato.SNP", ploidy=2),
+    ),
+    DataSet(
+        name="susie_n3",
+        title="A fine-mapping locus with two simulated traits",
+        description="genotypes of 574 people at 1,001 variants on chromosome 19, two traits "
+        "simulated from them, and the effects that made them",
+        owner="stephenslab",
+        repository="susieR",
+        commit="b10d47decb4b59409104cf11aa38e99da1cf110d",
+        path="data/N3finemapping.RData",
+        sha256="23230f8d142e49a7b10c2f10b1e775593dea01d2d9237a64fe6421626997f6f0",
+        n_bytes=131_512,
+        licence="BSD-3-Clause, as stated by the R package susieR",
+        citations=(
+            Citation(
+                "wang2020",
+                "Wang, Sarkar, Carbonetto and Stephens (2020), Journal of the Royal Statistical "
+                "Society: Series B 82:1273-1300",
+                "10.1111/rssb.12388",
+            ),
+        ),
+        form=Arrays(
+            (
+                Array("X", "float64", (574, 1001), "genotypes: centred dosages, allele copies"),
+                Array("Y", "float64", (574, 2), "simulated traits, centred, arbitrary units"),
+                Array("effects", "float64", (1001, 2), "true effects, trait units per copy"),
+                Array("positions", "int64", (1001,), "positions in base pairs, GRCh38"),
+                Array("allele_frequencies", "float64", (1001,), "frequencies of the allele"),
+                Array("residual_variances", "float64", (2,), "variances of the traits' noise"),
+            )
+        ),
+        convert=partial(fine_mapping_locus, name="N3finemapping"),
+    ),
+    _ld_block(
+        0, 603, "6f9a7fd8c4ce8d11aa790e21b66937eca9bf2c435e2dd3536798c9d7a5ef793b", 3_467_855
+    ),
+    _ld_block(
+        5, 588, "166f83e265eb7c8abf6b60e1aada24638199698e9dd2a2deca8777406f6f4aa8", 3_303_590
+    ),
+    _region(
+        "LCT", 607, 3, "d88e70c5f7949647be11e00a2ad496a4a5b403ad5dffae0899d73ece5fe3069b", 35_134
+    ),
+    _region(
+        "TTN", 733, 215, "ad93aa32de0606319850efbfe49a05ea43fb21ebd7c9252412be38d8ee8dc765", 58_946
     ),
 )
 

@@ -5,7 +5,6 @@ Only `fetch` may use the network; `available` and `load` look at the disk alone.
 
 import errno
 import hashlib
-import io
 import logging
 import os
 import tempfile
@@ -32,7 +31,7 @@ class DataNotAvailable(DataError):
 
 
 def cache_folder() -> Path:
-    """Folder of the originals and the converted tables.
+    """Folder of the originals and the converted copies.
 
     Returns
     -------
@@ -87,7 +86,7 @@ def available(name: str, *, registry: Mapping[str, DataSet] = REGISTRY) -> bool:
     Returns
     -------
     bool
-        True where the converted table or the original is in the cache, or the original in a
+        True where the converted copy or the original is in the cache, or the original in a
         folder named by GITOOLS_DATA_MIRROR. Presence is asked, not soundness: a damaged file is
         reported by `load`.
 
@@ -104,9 +103,9 @@ def available(name: str, *, registry: Mapping[str, DataSet] = REGISTRY) -> bool:
 
 
 def fetch(name: str, *, registry: Mapping[str, DataSet] = REGISTRY, progress: bool = False) -> Path:
-    """Get a data set, check it, convert it and keep the table in the cache.
+    """Get a data set, check it, convert it and keep the result in the cache.
 
-    Nothing is done where a sound converted table is already there. The original comes from
+    Nothing is done where a sound converted copy is already there. The original comes from
     the mirror where GITOOLS_DATA_MIRROR names one, otherwise from its public address; it is
     refused unless its sha256 is the registry's.
 
@@ -122,7 +121,7 @@ def fetch(name: str, *, registry: Mapping[str, DataSet] = REGISTRY, progress: bo
     Returns
     -------
     Path
-        The converted table (gzip-compressed csv).
+        The converted copy: a table as gzip-compressed csv, arrays as npz.
 
     Raises
     ------
@@ -149,11 +148,11 @@ def fetch(name: str, *, registry: Mapping[str, DataSet] = REGISTRY, progress: bo
     return _make_copy(data_set, original)
 
 
-def load(name: str, *, registry: Mapping[str, DataSet] = REGISTRY) -> pd.DataFrame:
+def load(name: str, *, registry: Mapping[str, DataSet] = REGISTRY):
     """Open a data set, without the network.
 
-    A table that is missing or damaged in the cache is made anew where the original lies in the
-    cache or in a mirror folder.
+    A converted copy that is missing or damaged in the cache is made anew where the original lies
+    in the cache or in a mirror folder.
 
     Parameters
     ----------
@@ -164,8 +163,8 @@ def load(name: str, *, registry: Mapping[str, DataSet] = REGISTRY) -> pd.DataFra
 
     Returns
     -------
-    DataFrame of shape [rows, columns]
-        Rows, columns, types and units as the registry's entry says.
+    DataFrame of shape [rows, columns], or dict of str to ndarray
+        A table or arrays, with names, shapes, types and units as the registry's entry says.
 
     Raises
     ------
@@ -183,8 +182,8 @@ def load(name: str, *, registry: Mapping[str, DataSet] = REGISTRY) -> pd.DataFra
         if original is None:
             raise _nothing_to_open(data_set)
         copy = _make_copy(data_set, original)
-    with _disk(data_set, "the converted table could not be read"):
-        return _parse(data_set, copy)
+    with _disk(data_set, "the converted copy could not be read"):
+        return data_set.form.parse(copy)
 
 
 def _look_up(name: str, registry: Mapping[str, DataSet]) -> DataSet:
@@ -201,7 +200,7 @@ def _fault(
 
 def _nothing_to_open(data_set: DataSet) -> DataError:
     if _converted_copies(data_set):
-        what = "its converted table in the cache is damaged and no original is here to mend it"
+        what = "its converted copy in the cache is damaged and no original is here to mend it"
         return _fault(data_set, what, "run `make data`")
     return _fault(data_set, "it is not here", "run `make data` to get it", DataNotAvailable)
 
@@ -242,19 +241,24 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _copy_stem(data_set: DataSet) -> str:
-    return f"{data_set.name}-{data_set.sha256[:12]}-v{data_set.version}"
+def _copies_folder() -> Path:
+    return cache_folder() / "converted"
+
+
+def _copy_name(data_set: DataSet, sha256: str) -> str:
+    original = data_set.sha256[:12]
+    return f"{data_set.name}-{original}-v{data_set.version}-{sha256}{data_set.form.suffix}"
 
 
 def _converted_copies(data_set: DataSet) -> list[Path]:
-    return sorted((cache_folder() / "tables").glob(f"{_copy_stem(data_set)}-*.csv.gz"))
+    return sorted(_copies_folder().glob(_copy_name(data_set, "*")))
 
 
 def _sound_copy(data_set: DataSet) -> Path | None:
-    """The converted table whose content still has the sha256 that its name carries."""
-    with _disk(data_set, "the converted table could not be read"):
+    """The converted copy whose content still has the sha256 that its name carries."""
+    with _disk(data_set, "the converted copy could not be read"):
         for path in _converted_copies(data_set):
-            if path.name == f"{_copy_stem(data_set)}-{_sha256(path.read_bytes())}.csv.gz":
+            if path.name == _copy_name(data_set, _sha256(path.read_bytes())):
                 return path
     return None
 
@@ -331,12 +335,12 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 
 def _make_copy(data_set: DataSet, original: Path) -> Path:
-    """Convert `original` and keep the table under a name that carries its sha256."""
+    """Convert `original` and keep the result under a name that carries its sha256."""
     _check_original(data_set, original)
-    content = _serialise(_converted(data_set, original))
-    name = f"{_copy_stem(data_set)}-{_sha256(content)}.csv.gz"
-    path = cache_folder() / "tables" / name
-    with _disk(data_set, "the converted table could not be written"):
+    content = data_set.form.serialise(_converted(data_set, original))
+    name = _copy_name(data_set, _sha256(content))
+    path = _copies_folder() / name
+    with _disk(data_set, "the converted copy could not be written"):
         _write(path, content)
     return path
 
@@ -353,10 +357,10 @@ def _check_original(data_set: DataSet, original: Path) -> None:
         )
 
 
-def _converted(data_set: DataSet, original: Path) -> pd.DataFrame:
+def _converted(data_set: DataSet, original: Path) -> pd.DataFrame | dict[str, np.ndarray]:
     try:
-        table = data_set.convert(original)
-        _check_table(data_set, table)
+        content = data_set.convert(original)
+        data_set.form.check(content)
     except ImportError as error:
         raise _fault(data_set, f"the package {error.name} is missing", INSTALL_HINT) from error
     # The bytes are the published ones: whatever a parser raises means that it is at fault.
@@ -366,44 +370,7 @@ def _converted(data_set: DataSet, original: Path) -> pd.DataFrame:
             f"its original could not be converted ({type(error).__name__}: {error})",
             "check that the installed packages are those of constraints.txt",
         ) from error
-    return table
-
-
-def _check_table(data_set: DataSet, table: pd.DataFrame) -> None:
-    names = [column.name for column in data_set.columns]
-    if list(table.columns) != names:
-        raise ValueError(f"got the columns {list(table.columns)}; expected {names}")
-    if len(table) != data_set.rows:
-        raise ValueError(f"got {len(table):,} rows; expected {data_set.rows:,}")
-    for column in data_set.columns:
-        missing = int(table[column.name].isna().sum())
-        if missing != column.missing:
-            raise ValueError(
-                f"column {column.name}: got {missing:,} missing values; expected {column.missing:,}"
-            )
-
-
-def _serialise(table: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    # Without the time of writing, equal tables are equal bytes.
-    compression = {"method": "gzip", "compresslevel": 6, "mtime": 0}
-    table.to_csv(buffer, index=False, lineterminator="\n", compression=compression)
-    return buffer.getvalue()
-
-
-def _parse(data_set: DataSet, path: Path) -> pd.DataFrame:
-    # As text first: a variety may be called "NA" or "007", and pandas reads decimal numbers to
-    # the last digit in some of its versions only.
-    text = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return pd.DataFrame({c.name: _typed(text[c.name], c.dtype) for c in data_set.columns})
-
-
-def _typed(text: pd.Series, dtype: str) -> pd.Series | np.ndarray:
-    if dtype == "str":
-        return text
-    if dtype == "float64":
-        text = text.replace("", "nan")
-    return text.to_numpy(dtype=object).astype(dtype)
+    return content
 
 
 def _write(path: Path, content: bytes) -> None:
