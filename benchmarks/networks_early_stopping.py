@@ -6,11 +6,11 @@ Fifty data sets. In each, 40 loci of twelve variants are measured in five cohort
 one variant in ten is causal, with effects of variance 0.002. A fifth of the rows, or all rows of
 a fifth of the loci, are set aside to choose the epoch; the errors are those on 60 other loci. The
 network has two hidden layers of 64 units and is trained for 60 epochs with Adam. Recipes: plain,
-weight decay 0.1, dropout 0.2, BatchNorm, and the last two together. Mean squared errors at the chosen epoch, in
-squared standard errors of an estimate, go to ``benchmarks/networks_early_stopping.csv``; for the
-last recipe also with the epoch chosen, and the error measured, in training mode. ``validation`` is
-the error on the rows set aside at that epoch; ``zero_validation`` and ``zero_test`` are those of
-predicting zero.
+weight decay 0.1, dropout 0.2, BatchNorm, and the last two together. Mean squared errors at the
+chosen epoch, in squared standard errors of an estimate, go to
+``benchmarks/networks_early_stopping.csv``; for the last recipe also with the epoch chosen, and
+the error measured, in training mode. ``validation`` is the error on the rows set aside at that
+epoch; ``zero_validation`` and ``zero_test`` are those of predicting zero.
 """
 
 import os

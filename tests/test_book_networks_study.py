@@ -6,10 +6,13 @@ import torch
 
 from gitools.book.studies.networks import (
     Network,
+    error_ratio,
+    exact_means,
     neighbour_features,
     record,
     simulate_loci,
     train,
+    train_ensemble,
 )
 
 _OPTIONS = [{}, {"batch_norm": True}, {"dropout": 0.3}, {"batch_norm": True, "dropout": 0.3}]
@@ -148,6 +151,33 @@ def test_loci_have_the_effects_and_the_noise_that_were_asked_for():
     np.testing.assert_allclose(np.cov(noise.T), R / 1000, rtol=0.06)
 
 
+def test_an_ensemble_answers_in_the_targets_units():
+    rng = np.random.default_rng(3)
+    X = rng.normal([2.0, 50.0], [0.5, 7.0], (400, 2))
+    y = 3 * X[:, 0]
+    fit = train_ensemble(X, y, (X, y), [8], 3, random_state=1, rate=0.02, epochs=60, batch=40)
+    each = fit.predict_each(X)
+    assert each.shape == (3, 400) and not np.allclose(each[0], each[1])
+    assert np.sqrt(np.mean((fit.predict(X) - y) ** 2)) < 0.15
+
+
+def test_exact_means_of_independent_variants_are_one_curve():
+    loci = simulate_loci(np.eye(3)[None], 1000, 0.2, 0.01, 20, random_state=1)
+    means = exact_means(loci, np.eye(3)[None], 1000, 0.2, 0.01)
+    precision = 1000 / (1 - 3 * 0.2 * 0.01)
+    shrink = 0.01 / (0.01 + 1 / precision)
+    odds = 0.25 / np.sqrt(1 + 0.01 * precision) * np.exp(0.5 * precision * shrink * loci.beta**2)
+    np.testing.assert_allclose(means, odds / (1 + odds) * shrink * loci.beta, atol=1e-10)
+
+
+def test_the_ratio_of_errors_is_of_means_and_pairs_are_kept():
+    reference = np.random.default_rng(1).exponential(size=50)
+    found = error_ratio(0.5 * reference, reference, random_state=2)
+    np.testing.assert_allclose(found, 0.5)
+    other = error_ratio(reference[::-1], reference, random_state=2)
+    assert other.low < 1 < other.high and other.value == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -167,6 +197,13 @@ def test_loci_have_the_effects_and_the_noise_that_were_asked_for():
         (
             lambda: neighbour_features(np.ones((1, 3)), np.eye(2)[None], np.zeros(1, int), 1),
             "beta: got shape",
+        ),
+        (lambda: error_ratio([1.0], [1.0]), "errors: got shapes"),
+        (
+            lambda: train_ensemble(
+                np.ones((4, 1)), np.ones(4), (np.ones((4, 1)), np.ones(4)), [2], 1
+            ),
+            "X: got a column",
         ),
     ],
 )

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gitools.shrinkage.oracle import oracle_posterior_mean
 from gitools.simulate.gwas import simulate_summary_statistics
 
 _MOMENTUM = 0.1
@@ -354,6 +355,151 @@ def train(
     if kept is not None:
         network.parameters[:], network._running = kept
     return Training(network, np.array(errors), np.array(watched), best)
+
+
+class Ensemble(NamedTuple):
+    """Networks of one kind and the scales of what they were fed.
+
+    Attributes
+    ----------
+    networks : list of Network
+    mean, sd : float arrays of shape (inputs,)
+        Of the inputs in training.
+    unit : float
+        Root mean square of the targets' own estimates: outputs are in these units.
+    """
+
+    networks: list
+    mean: np.ndarray
+    sd: np.ndarray
+    unit: float
+
+    def predict_each(self, X):
+        """Outputs [members, rows] on the targets' scale, for inputs [rows, inputs]."""
+        scaled = (X - self.mean) / self.sd
+        return self.unit * np.array([network.predict(scaled) for network in self.networks])
+
+    def predict(self, X):
+        """Mean of the members [rows]."""
+        return self.predict_each(X).mean(axis=0)
+
+
+def train_ensemble(X, y, validation, hidden, n_members, *, random_state=None, dropout=0.0,
+                   batch_norm=False, **options) -> Ensemble:  # fmt: skip
+    """Train networks that differ in initial weights and order of the rows only.
+
+    Parameters
+    ----------
+    X : float array of shape (rows, inputs)
+        Features as from `neighbour_features`, the variant's own estimate first.
+    y : float array of shape (rows,)
+        Effects, in the units of the estimates.
+    validation : pair of arrays
+        Inputs and targets for early stopping, in the same units.
+    hidden : sequence of int
+        Units of each hidden layer.
+    n_members : int
+        Number of networks.
+    random_state : int, sequence of int, numpy Generator or None
+        Source of randomness; each member has a stream of its own.
+    dropout, batch_norm
+        As in `Network`.
+    **options
+        As in `train`.
+
+    Returns
+    -------
+    Ensemble
+
+    Raises
+    ------
+    ValueError
+        If an input does not vary, or `Network` or `train` refuse an argument.
+    """
+    _check_count("n_members", n_members)
+    mean, sd = X.mean(axis=0), X.std(axis=0)
+    if not np.all(sd > 0):
+        raise ValueError("X: got a column that does not vary, expected inputs that do")
+    unit = np.sqrt(np.mean(X[:, 0] ** 2))
+    watched = (validation[0] - mean) / sd, validation[1] / unit
+    networks = []
+    for own in np.random.default_rng(random_state).spawn(n_members):
+        network = Network([X.shape[1], *hidden, 1], own, dropout=dropout, batch_norm=batch_norm)
+        train(network, (X - mean) / sd, y / unit, watched, random_state=own, **options)
+        networks.append(network)
+    return Ensemble(networks, mean, sd, float(unit))
+
+
+def exact_means(loci, ld, n, causal_fraction, effect_variance):
+    """Posterior mean of the effects of every study of every locus, all causal sets summed.
+
+    Parameters
+    ----------
+    loci : Loci
+        With at most 12 variants a locus.
+    ld : float array of shape (n_loci, p, p)
+        LD matrices.
+    n, causal_fraction, effect_variance
+        The prior and the studies' size, as in `simulate_loci`. The variance that a locus is
+        expected to explain is taken off the noise.
+
+    Returns
+    -------
+    float array of shape (m, p)
+
+    Raises
+    ------
+    ValueError
+        If `gitools.shrinkage.oracle_posterior_mean` refuses an argument.
+    """
+    rest = 1 - ld.shape[1] * causal_fraction * effect_variance
+    return np.array([
+        oracle_posterior_mean(
+            beta, ld[k], n, causal_fraction, effect_variance, rest, method="enumerate"
+        )
+        for beta, k in zip(loci.beta, loci.locus, strict=True)
+    ])  # fmt: skip
+
+
+class Ratio(NamedTuple):
+    """A ratio of mean errors and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def error_ratio(errors, reference, *, random_state=None, n_boot=2000) -> Ratio:
+    """Ratio of the mean of ``errors`` to that of ``reference``, resampling pairs of them.
+
+    Parameters
+    ----------
+    errors, reference : float arrays of shape (units,)
+        Mean squared errors of two rules on the same loci or data sets.
+    random_state : int, sequence of int, numpy Generator or None
+        Source of randomness.
+    n_boot : int
+        Number of resamples.
+
+    Returns
+    -------
+    Ratio
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or there are fewer than two units.
+    """
+    errors, reference = np.asarray(errors, dtype=float), np.asarray(reference, dtype=float)
+    if errors.shape != reference.shape or errors.ndim != 1 or len(errors) < 2:
+        raise ValueError(
+            f"errors: got shapes {errors.shape} and {reference.shape}, expected two or more pairs"
+        )
+    rng = np.random.default_rng(random_state)
+    at = rng.integers(0, len(errors), (n_boot, len(errors)))
+    drawn = errors[at].mean(axis=1) / reference[at].mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Ratio(float(errors.mean() / reference.mean()), float(low), float(high))
 
 
 class Recorded(NamedTuple):
