@@ -1,6 +1,5 @@
 """Methods of shrinkage side by side on one simulated data set, and how they are scored."""
 
-import time
 import warnings
 from typing import NamedTuple
 
@@ -136,14 +135,12 @@ def score(study: Study, method, rng) -> dict:
     dict
         ``rmse`` (root mean squared error x 1,000), ``r`` (correlation with the truth), ``ap``
         (average precision of the ranking), ``slope`` (of the truth on the estimates, through 0),
-        ``warned`` (1 if the method said it had not converged) and ``seconds``. What cannot be
-        computed (all estimates 0, no causal variant) is NaN.
+        and ``warned`` (1 if the method said it had not converged). What cannot be computed (all
+        estimates 0, no causal variant) is NaN.
     """
-    start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         effects, rank = method(study, rng)
-    seconds = time.perf_counter() - start
     rank = np.abs(effects) if rank is None else rank
     causal, square = study.truth != 0, effects @ effects
     some = bool(square) and np.ptp(effects) > 0 and causal.any()
@@ -153,5 +150,4 @@ def score(study: Study, method, rng) -> dict:
         "ap": average_precision_score(causal, rank) if causal.any() else np.nan,
         "slope": study.truth @ effects / square if square else np.nan,
         "warned": int(any(issubclass(w.category, ConvergenceWarning) for w in caught)),
-        "seconds": seconds,
     }
