@@ -42,7 +42,7 @@ from gitools.simulate import simulate_genotypes, simulate_summary_statistics
 TABLE = Path(__file__).with_suffix(".csv")
 PIPS = TABLE.with_name("variational_pips.csv")
 SEED = 32
-SIZES = {"ld": 60, "independent": 60, "null": 100}
+SIZES = {"ld": 60, "independent": 60, "no effects": 100}
 N_PEOPLE, N_STRETCHES, N_VARIANTS, N_JOINED = 5000, 20, 150, 4
 CAUSAL_FRACTION, EFFECT_VARIANCE = 0.02, 0.0072
 
@@ -95,7 +95,7 @@ def data_set(setting, ld, rng) -> tuple:
     blocks = [ld[k] for k in chosen]
     p = N_JOINED * N_VARIANTS
     R = np.eye(p) if setting == "independent" else block_diag(*blocks)
-    causal = (rng.random(p) < CAUSAL_FRACTION) & (setting != "null")
+    causal = (rng.random(p) < CAUSAL_FRACTION) & (setting != "no effects")
     b = np.where(causal, rng.normal(0, np.sqrt(EFFECT_VARIANCE), p), 0.0)
     residual = 1 - b @ R @ b
     beta = simulate_summary_statistics(R, b, N_PEOPLE, random_state=rng).beta
@@ -110,7 +110,7 @@ def data_set(setting, ld, rng) -> tuple:
         "converged": learnt.converged,
         "max_pip": learnt.pip.max(),
     }
-    if setting == "null":
+    if setting == "no effects":
         return row, {}
     given = spike_and_slab_rss(
         beta,
