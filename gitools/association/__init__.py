@@ -1,5 +1,15 @@
 """Association of single variants with a trait, and linkage disequilibrium."""
 
+from gitools.association.gene_tests import (
+    GeneScan,
+    GeneTest,
+    acat,
+    draw_null,
+    effective_tests,
+    gene_scan,
+    gene_test,
+    monte_carlo_p,
+)
 from gitools.association.ld import ld_matrix, ld_scores
 from gitools.association.regression import (
     GenomicControl,
@@ -8,13 +18,24 @@ from gitools.association.regression import (
     log10_p,
     marginal_regression,
 )
+from gitools.association.weighted_chi2 import liu_sf, weighted_chi2_sf
 
 __all__ = [
+    "GeneScan",
+    "GeneTest",
     "GenomicControl",
     "MarginalRegression",
+    "acat",
+    "draw_null",
+    "effective_tests",
+    "gene_scan",
+    "gene_test",
     "genomic_control",
     "ld_matrix",
     "ld_scores",
+    "liu_sf",
     "log10_p",
     "marginal_regression",
+    "monte_carlo_p",
+    "weighted_chi2_sf",
 ]
