@@ -123,7 +123,8 @@ def gene_test(
     tail : bool
         Where fewer than 10 null draws exceed the statistic: whether to read the p-value off a
         generalised Pareto tail, fitted to the largest tenth of at least 500 draws, instead of
-        counting. Its shape is not allowed to be negative, which would set an end to it.
+        counting. Its shape is not allowed to be negative, which would set an end to it. A factor
+        of three is as good as it gets near 1 / n_null; farther out it can err by ten.
     random_state : int, sequence of int, numpy Generator or None
         Source of randomness of the null.
 
