@@ -77,6 +77,7 @@ def test_bad_arguments_are_named(people):
     [
         ("penalised_loci", {"locus", "kind", "method", "mse", "loss", "cross"}),
         ("penalised_null", {"locus", "n_chosen", "p_left_out", "p_same"}),
+        ("penalised_splits", {"locus", "people", "splits_5", "summary_folds", "hindsight"}),
     ],
 )
 def test_quick_scripts_write_nothing_and_give_the_tables_columns(name, columns, capsys):

@@ -16,6 +16,7 @@ from gitools.shrinkage import (
     elastic_net_objective,
     elastic_net_rss,
     elastic_net_rss_path,
+    fold_summary_statistics,
     pseudo_validate,
     ridge_rss,
     split_summary_statistics,
@@ -251,6 +252,27 @@ def test_halves_are_independent_and_unbiased():
     np.testing.assert_allclose(np.cov(halves.T), covariance, atol=5 * error)
 
 
+def test_folds_are_independent_and_average_to_the_study():
+    """Over many draws of the data: each of K folds has the noise of n / K people, on its own."""
+    p, n, k, n_sets, rng = 3, 60, 3, 20_000, np.random.default_rng(9)
+    R, b = ar1(p, 0.6), np.array([0.3, 0, -0.2])
+    root = np.linalg.cholesky(R) * np.sqrt(0.8 / n)
+    folds = np.empty((n_sets, k, p))
+    for place in range(n_sets):
+        beta = R @ b + root @ rng.standard_normal(p)
+        train, folds[place] = fold_summary_statistics(
+            beta, R, n, k, residual_variance=0.8, random_state=rng
+        )
+        np.testing.assert_allclose(folds[place].mean(axis=0), beta, atol=1e-12)
+        np.testing.assert_allclose(train[0], folds[place, 1:].mean(axis=0), atol=1e-12)
+    covariance = np.kron(np.eye(k), k * 0.8 / n * R)
+    error = covariance.max()
+    means = folds.reshape(n_sets, -1).mean(axis=0)
+    np.testing.assert_allclose(means, np.tile(R @ b, k), atol=5 * np.sqrt(error / n_sets))
+    observed = np.cov(folds.reshape(n_sets, -1).T)
+    np.testing.assert_allclose(observed, covariance, atol=5 * np.sqrt(2 / n_sets) * error)
+
+
 def simulate_summary(seed, p=100, n=2000, n_causal=5, h2=0.2):
     rng = np.random.default_rng(seed)
     R, b = ar1(p, 0.8), np.zeros(p)
@@ -305,6 +327,8 @@ BAD = [
     (elastic_net_rss_path, {"beta": np.zeros(2)}, "beta: got zeros only"),
     (split_summary_statistics, {"train_fraction": 1.0}, "train_fraction: got 1.0"),
     (split_summary_statistics, {"residual_variance": 0}, "residual_variance: got 0"),
+    (fold_summary_statistics, {"n_folds": 1}, "n_folds: got 1"),
+    (fold_summary_statistics, {"residual_variance": 0}, "residual_variance: got 0"),
     (pseudo_validate, {"n_splits": 0}, "n_splits: got 0"),
     (pseudo_validate, {"train_fraction": np.nan}, "train_fraction: got nan"),
 ]

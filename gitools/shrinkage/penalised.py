@@ -438,6 +438,43 @@ def split_summary_statistics(
     return _halves(beta, noise, train_fraction)
 
 
+def fold_summary_statistics(beta, R, n, n_folds=5, *, residual_variance=1.0, random_state=None):
+    r"""Marginal effects as K independent groups of n / K people would have given them.
+
+    With :math:`\hat\beta \sim N(R b, R \sigma^2 / n)` and K independent draws
+    :math:`e_k \sim N(0, K R \sigma^2 / n)` of mean :math:`\bar e`, the vectors
+    :math:`\hat\beta + e_k - \bar e` are independent, each unbiased for R b with the noise of n / K
+    people, and their mean is :math:`\hat\beta`. Unlike repeated calls of
+    `split_summary_statistics`, every group is left out once.
+
+    Parameters
+    ----------
+    beta, R, n : see `elastic_net_rss`
+    n_folds : int
+        Number of groups K, at least 2.
+    residual_variance, random_state : see `split_summary_statistics`
+
+    Returns
+    -------
+    train : ndarray of shape (n_folds, p)
+        Marginal effects of all groups but one.
+    validation : ndarray of shape (n_folds, p)
+        Marginal effects of that one.
+
+    Raises
+    ------
+    ValueError
+        If the summary statistics disagree or an argument is out of range.
+    """
+    beta, R, n = check_summary_statistics(beta, R, n)
+    n_folds = check_count(n_folds, "n_folds", low=2)
+    scale = np.sqrt(n_folds) * _noise_scale(n, 1 / n_folds, residual_variance)
+    draws = np.random.default_rng(random_state).standard_normal((n_folds, len(beta)))
+    noise = scale * draws @ _root(R).T
+    validation = beta + noise - noise.mean(axis=0)
+    return (n_folds * beta - validation) / (n_folds - 1), validation
+
+
 def _noise_scale(n, train_fraction, residual_variance):
     check_number(train_fraction, "train_fraction", low=0, high=1, open_low=True, open_high=True)
     check_number(residual_variance, "residual_variance", low=0, open_low=True)
