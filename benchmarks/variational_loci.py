@@ -83,6 +83,16 @@ def lassos(beta, R, b, rng) -> tuple:
     return chosen.effects, path[best]
 
 
+def largest_errors(estimate, b, R) -> dict:
+    """How the two variants of largest error are correlated, and their share of all error."""
+    square = (estimate - b) ** 2
+    second, first = np.argsort(square)[-2:]
+    return {
+        "pair_correlation": abs(R[first, second]),
+        "pair_share": (square[first] + square[second]) / square.sum(),
+    }
+
+
 def counts(pip, causal) -> list:
     """Variants, causal ones and the sum of probabilities in each tenth of the unit interval."""
     tenth = np.minimum((pip * 10).astype(int), 9)
@@ -143,6 +153,7 @@ def data_set(setting, ld, rng) -> tuple:
         if causal.any()
     }
     row |= {f"pips_{name}": pip.sum() for name, pip in pips.items()}
+    row |= largest_errors(learnt.posterior_mean, b, R)
     row["optimum_converged"] = converged
     return row, {name: counts(pip, causal) for name, pip in pips.items()}
 

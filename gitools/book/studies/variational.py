@@ -1,4 +1,4 @@
-"""How often the intervals of mean field, and of a Gibbs sampler, hold a mixture's means."""
+"""How often mean field's intervals hold the truth, and its inclusion probabilities say it."""
 
 import os
 from typing import NamedTuple
@@ -101,6 +101,46 @@ def mixture_intervals(
         held[method] = (low <= truth) & (truth <= high)
         width[method] = high - low
     return Intervals(held, width, np.abs(np.diff(factors[1], axis=1)[:, 0]))
+
+
+def calibration(counts, *, n_resampled=2000, random_state=None) -> tuple:
+    """Causal share of the variants in each tenth of inclusion probability.
+
+    Parameters
+    ----------
+    counts : pandas DataFrame
+        A row for each data set and tenth that holds variants, with the columns ``data_set``,
+        ``tenth`` (0 to 9), ``n`` (variants), ``n_causal`` and ``sum_of_pips``.
+    n_resampled : int
+        Bootstrap samples of data sets.
+    random_state : int, sequence of int, numpy Generator or None
+        Source of randomness.
+
+    Returns
+    -------
+    mean, share, low, high : float arrays of shape (n_tenths,)
+        Mean inclusion probability, causal share, and the ends of its 95 % bootstrap interval, for
+        each tenth that holds any variant.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or there is no row.
+    """
+    columns = ["n", "n_causal", "sum_of_pips"]
+    missing = {"data_set", "tenth", *columns} - set(counts)
+    if missing or len(counts) == 0:
+        raise ValueError(
+            f"counts: got {len(counts)} rows without the columns {sorted(missing)}, expected rows "
+            "with all of them"
+        )
+    rng = np.random.default_rng(random_state)
+    wide = counts.pivot(index="data_set", columns="tenth", values=columns).fillna(0)
+    n, hits, total = (wide[column].to_numpy() for column in columns)
+    at = rng.integers(0, len(n), (n_resampled, len(n)))
+    shares = hits[at].sum(axis=1) / np.maximum(n[at].sum(axis=1), 1)
+    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
+    return total.sum(axis=0) / n.sum(axis=0), hits.sum(axis=0) / n.sum(axis=0), low, high
 
 
 def _draw_sets(prior, n_samples, n_sets, rng):
