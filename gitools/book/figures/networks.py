@@ -107,13 +107,10 @@ def draw_modes(evaluation, training) -> None:
              xlim=(-limit, limit), ylim=(-limit, limit))  # fmt: skip
 
 
-def draw_scale(own, plain, built_in) -> None:
-    """Ten times the answer to a tenth of the input, against the answer: plain and built in [rows].
-
-    ``own`` [rows] are the answers of the plain network, ``plain`` and ``built_in`` pairs of them.
-    """
+def draw_scale(plain, built_in) -> None:
+    """Answers [rows] and ten times the answers to a tenth of the input, as two pairs."""
     _, axes = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(7.2, 3.6))
-    limit = 1.05 * np.abs(own).max()
+    limit = 1.05 * np.abs(plain).max()
     titles = ("raw effects", "z-scores, odd part")
     for axis, (x, y), title in zip(axes, (plain, built_in), titles, strict=True):
         axis.plot([-limit, limit], [-limit, limit], color=COLORS["grey"], lw=1, ls="--")
@@ -138,10 +135,26 @@ def draw_priors(groups, methods, errors) -> None:
 def draw_control(named) -> None:
     """Name to explained shares [data sets] on unseen loci, as rows of points around zero."""
     _, axes = plt.subplots(figsize=(6.4, 2.4))
-    for k, ((name, shares), color) in enumerate(zip(named.items(), _LINES, strict=False)):
+    for k, (shares, color) in enumerate(zip(named.values(), _LINES, strict=False)):
         jitter = np.linspace(-0.25, 0.25, len(shares))
         axes.plot(shares, k + jitter, "o", ms=4, color=COLORS[color], mec="none")
     axes.axvline(0, color=COLORS["grey"], lw=1, ls="--")
     axes.set_yticks(np.arange(len(named)), named)
     axes.set(xlabel="share of the effects' squares explained on unseen loci",
+             ylim=(-0.6, len(named) - 0.4))  # fmt: skip
+
+
+def draw_recipes(named) -> None:
+    """Name of a recipe to losses [data sets], a row of points each, on a logarithmic axis."""
+    _, axes = plt.subplots(figsize=(6.6, 0.5 * len(named) + 1.0))
+    rows = np.arange(len(named))[::-1]
+    for row, losses in zip(rows, named.values(), strict=True):
+        jitter = np.linspace(-0.2, 0.2, len(losses))
+        axes.plot(losses, row + jitter, "o", ms=3.5, color=COLORS["sky"], mec="none")
+        axes.plot(losses.mean(), row, "o", ms=9, color=COLORS["blue"])
+    axes.set_xscale("log")
+    axes.set_xticks([0.01, 0.03, 0.1, 0.3, 1], ["0.01", "0.03", "0.1", "0.3", "1"])
+    axes.minorticks_off()
+    axes.set_yticks(rows, named)
+    axes.set(xlabel="squared distance from the exact curve, Bayes risk = 1",
              ylim=(-0.6, len(named) - 0.4))  # fmt: skip
