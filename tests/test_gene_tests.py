@@ -1,5 +1,8 @@
 """Gene tests: closed forms, invariances, simulated nulls, and refusals."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest, cauchy, chi2, kstest, norm
@@ -255,3 +258,35 @@ def test_other_bad_input_is_named():
         draw_null(np.eye(2), 1.5)
     with pytest.raises(ValueError, match=r"^R: got shape"):
         effective_tests(np.ones(3))
+
+
+def benchmark(name):
+    """A script of benchmarks/, as a module."""
+    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_benchmark_of_p_values_runs():
+    rows = {row["method"]: row for row in benchmark("gene_p_values").main(["--quick"])}
+    assert float(rows["saddlepoint contour"]["error_to_1e-12"]) < 1e-6
+    assert float(rows["Davies, default"]["error_to_1e-12"]) > 0.5
+
+
+def test_the_study_of_power_runs():
+    """The likelihood ratio has mean 1 under the null, and no test beats it but by chance."""
+    study = benchmark("gene_power")
+    table = study.main(["--quick"])
+    assert set(table.architecture) == set(study.ARCHITECTURES)
+    found = table.set_index(["architecture", "test"]).rejections
+    for name in study.ARCHITECTURES:
+        assert found[name].max() <= found[name, "ceiling"] + 6
+    study.SIZE = 2.0
+    R = ar1(12, 0.6)
+    z = draw_null(R, 20_000, random_state=20)
+    for name in study.ARCHITECTURES[:3]:
+        count = 2 * len(study.sign_patterns(name, 12))
+        ratio = study.likelihood_ratio(name, z, R) / count
+        assert abs(ratio.mean() - 1) < 5 * ratio.std() / np.sqrt(20_000)
