@@ -59,19 +59,6 @@ def draw_shrinkage(x, named) -> None:
     axes.legend(loc="upper left")
 
 
-def draw_locus(truth, named) -> None:
-    """Effects [p] along a locus in a row for each name, the true ones as open circles."""
-    _, rows = plt.subplots(len(named), sharex=True, figsize=(7.2, 1.6 * len(named) + 0.6))
-    causal = np.flatnonzero(truth)
-    for axes, (name, effects) in zip(rows, named.items(), strict=True):
-        axes.vlines(np.arange(len(truth)), 0, effects, color=COLORS["blue"], lw=1.6)
-        axes.axhline(0, color=COLORS["grey"], lw=0.5)
-        axes.plot(causal, truth[causal], "o", mfc="none", mec=COLORS["vermillion"], ms=8)
-        axes.set_title(name)
-    rows[-1].set_xlabel("variant of the locus")
-    rows[len(rows) // 2].set_ylabel("effect")
-
-
 def draw_paths(named, causal) -> None:
     """Effects [penalties, p] as the penalty falls: name to (penalties, path); causal in colour."""
     _, panels = plt.subplots(1, len(named), sharey=True, figsize=(7.6, 3.8))
@@ -108,7 +95,7 @@ def draw_tuning(penalties, named) -> None:
     axes.axhline(0, color=COLORS["grey"], lw=1, ls="--")
     axes.set(xscale="log", xlabel="penalty λ", ylabel="squared error − trait's variance")
     axes.invert_xaxis()
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def draw_pairs(first, second, labels) -> None:
