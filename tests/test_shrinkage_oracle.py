@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
 from gitools.shrinkage import oracle_pip, oracle_posterior, oracle_posterior_mean, ridge_rss
-from gitools.shrinkage.oracle import _Chain, _Model
+from gitools.shrinkage._gibbs import Chain, Model
 
 
 def ar1(p, correlation):
@@ -127,11 +127,12 @@ def test_two_indistinguishable_variants_do_not_trap_the_chains():
 def test_updates_of_a_chain_equal_a_fresh_start(seed, p, n_flips):
     rng = np.random.default_rng(seed)
     R = np.corrcoef(rng.standard_normal((p, 30))).reshape(p, p)
-    model = _Model.checked(rng.normal(0, 0.1, p), R, 500, 0.2, 0.05, 0.9)
-    chain = _Chain(model, [], rng)
+    ones = np.ones(p)
+    model = Model(R, rng.normal(0, 0.1, p), 500 / 0.9, np.log(0.25) * ones, 0.05 * ones)
+    chain = Chain(model, [], rng)
     for j in rng.integers(p, size=n_flips):
         chain.flip(j)
-    fresh = _Chain(model, chain.inside, rng)
+    fresh = Chain(model, chain.inside, rng)
     for one, other in zip(chain.conditionals(), fresh.conditionals(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
 

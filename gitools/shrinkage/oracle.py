@@ -45,16 +45,13 @@ from gitools.shrinkage._checks import (
     check_summary_statistics,
     finite_array,
 )
+from gitools.shrinkage._gibbs import BATCHES, Chain, Model, ratio_of_means
 
 _MOST_ENUMERATED_BY_DEFAULT = 12
 _MOST_ENUMERATED = 20
 _SETS_AT_ONCE = 4096
-# Every variant gets this share of a flip rate spread over all, likely or not (Zanella and
-# Roberts's kappa).
-_EXPLORATION = 5.0
-_BATCHES = 20
-# Rank-one updates of the inverse lose digits slowly; it is built anew after so many flips.
-_FLIPS_BETWEEN_REBUILDS = 200
+# R-hat of an inclusion probability known this well says nothing more.
+NEGLIGIBLE_PIP_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def oracle_posterior(
         are to be enumerated.
     """
     beta, R, n = check_summary_statistics(beta, R, n)
-    model = _Model.checked(beta, R, n, causal_fraction, effect_variance, residual_variance)
+    model = _checked_model(beta, R, n, causal_fraction, effect_variance, residual_variance)
     if method not in ("auto", "enumerate", "gibbs"):
         raise ValueError(f"method: got {method!r}, expected 'auto', 'enumerate' or 'gibbs'.")
     p = len(beta)
@@ -159,7 +156,7 @@ def oracle_posterior(
             f"{_MOST_ENUMERATED} of them, or 'gibbs'."
         )
     n_chains = check_count(n_chains, "n_chains", low=2)
-    n_draws = check_count(n_draws, "n_draws", low=_BATCHES)
+    n_draws = check_count(n_draws, "n_draws", low=BATCHES)
     max_draws = check_count(max_draws, "max_draws", low=n_draws)
     tol = check_number(tol, "tol", low=0, open_low=True)
     if method == "enumerate" or (method == "auto" and p <= _MOST_ENUMERATED_BY_DEFAULT):
@@ -193,31 +190,20 @@ def oracle_pip(beta, R, n, causal_fraction, effect_variance, residual_variance=1
     ).pip
 
 
-@dataclass(frozen=True)
-class _Model:
-    """Likelihood and prior: precision[j, k] = n R / sigma^2, pull = n beta / sigma^2."""
-
-    precision: np.ndarray
-    pull: np.ndarray
-    prior_logit: np.ndarray
-    slab: np.ndarray
-
-    @classmethod
-    def checked(cls, beta, R, n, causal_fraction, effect_variance, residual_variance):
-        fraction = _per_variant(causal_fraction, "causal_fraction", len(beta))
-        if fraction.min() <= 0 or fraction.max() >= 1:
-            raise ValueError(
-                f"causal_fraction: got values from {fraction.min():g} to {fraction.max():g}, "
-                "expected numbers above 0 and below 1."
-            )
-        slab = _per_variant(effect_variance, "effect_variance", len(beta))
-        if slab.min() <= 0:
-            raise ValueError(
-                f"effect_variance: got {slab.min():g}, expected a number above 0, or {len(beta)}."
-            )
-        noise = check_number(residual_variance, "residual_variance", low=0, open_low=True)
-        logit = np.log(fraction) - np.log1p(-fraction)
-        return cls(n / noise * R, n / noise * beta, logit, slab)
+def _checked_model(beta, R, n, causal_fraction, effect_variance, residual_variance):
+    fraction = _per_variant(causal_fraction, "causal_fraction", len(beta))
+    if fraction.min() <= 0 or fraction.max() >= 1:
+        raise ValueError(
+            f"causal_fraction: got values from {fraction.min():g} to {fraction.max():g}, "
+            "expected numbers above 0 and below 1."
+        )
+    slab = _per_variant(effect_variance, "effect_variance", len(beta))
+    if slab.min() <= 0:
+        raise ValueError(
+            f"effect_variance: got {slab.min():g}, expected a number above 0, or {len(beta)}."
+        )
+    noise = check_number(residual_variance, "residual_variance", low=0, open_low=True)
+    return Model(R, beta, n / noise, np.log(fraction) - np.log1p(-fraction), slab)
 
 
 def _per_variant(value, name, p):
@@ -230,7 +216,7 @@ def _per_variant(value, name, p):
 
 def _enumerate(model):
     """Sum over all sets of causal variants, in chunks of sets of one size."""
-    p = len(model.pull)
+    p = len(model.beta)
     chunks = [_empty_set(p)]
     for size in range(1, p + 1):
         sets = np.array(list(combinations(range(p), size)))
@@ -251,134 +237,25 @@ def _empty_set(p):
 
 def _chunk_sums(model, sets):
     """Log weight taken out, then the sums of weights, of labels and of effects."""
-    A = model.precision[sets[:, :, None], sets[:, None, :]]
+    A = model.evidence * model.R[sets[:, :, None], sets[:, None, :]]
     diagonal = np.arange(sets.shape[1])
     A[:, diagonal, diagonal] += 1 / model.slab[sets]
-    pull = model.pull[sets]
+    pull = model.evidence * model.beta[sets]
     effects = np.linalg.solve(A, pull[:, :, None])[:, :, 0]
     log_weight = (model.prior_logit - 0.5 * np.log(model.slab))[sets].sum(axis=1)
     log_weight += 0.5 * np.einsum("sk,sk->s", pull, effects) - 0.5 * np.linalg.slogdet(A)[1]
     peak = log_weight.max()
     weight = np.exp(log_weight - peak)
-    p = len(model.pull)
+    p = len(model.beta)
     labels = np.bincount(sets.ravel(), np.repeat(weight, sets.shape[1]), minlength=p)
     sums = np.bincount(sets.ravel(), (weight[:, None] * effects).ravel(), minlength=p)
     return peak, weight.sum(), labels, sums
 
 
-class _Chain:
-    """A set of causal variants, and for every variant what adding or removing it would do.
-
-    ``inside`` lists the set in the order of entry; ``inverse`` is its A^-1, ``cross`` is
-    A^-1 times the set's rows of the precision matrix, ``explained`` the diagonal of
-    precision' A^-1 precision, and ``fitted`` the precision matrix times the posterior mean.
-    """
-
-    def __init__(self, model, inside, rng):
-        self.model, self.rng = model, rng
-        self.inside = list(inside)
-        self.flips = 0
-        self._rebuild()
-
-    def _rebuild(self):
-        model, S = self.model, self.inside
-        rows = model.precision[S]
-        A = rows[:, S] + np.diag(1 / model.slab[S])
-        self.inverse = np.linalg.inv(A) if S else np.zeros((0, 0))
-        self.inverse = (self.inverse + self.inverse.T) / 2
-        self.cross = self.inverse @ rows
-        self.explained = np.einsum("kp,kp->p", rows, self.cross)
-        self.mean = self.inverse @ model.pull[S]
-        self.fitted = self.mean @ rows
-
-    def conditionals(self):
-        """Log odds of each variant given the others, and its mean effect given that it is in."""
-        model, S = self.model, self.inside
-        variance = 1 / (model.precision.diagonal() + 1 / model.slab - self.explained)
-        effect = (model.pull - self.fitted) * variance
-        variance[S], effect[S] = self.inverse.diagonal(), self.mean
-        odds = model.prior_logit + 0.5 * np.log(variance / model.slab)
-        return odds + 0.5 * effect**2 / variance, effect
-
-    def flip(self, j):
-        """Put a variant into the set, or take it out."""
-        self.flips += 1
-        (self._remove if j in self.inside else self._add)(j)
-        if self.flips % _FLIPS_BETWEEN_REBUILDS == 0:
-            self._rebuild()
-
-    def _add(self, j):
-        model = self.model
-        column, row = self.cross[:, j], model.precision[j]
-        schur = row[j] + 1 / model.slab[j] - self.explained[j]
-        effect = (model.pull[j] - self.fitted[j]) / schur
-        # Precision between each variant and j, less what the set explains of it.
-        rest = row - model.precision[self.inside].T @ column
-        new = rest / schur
-        grown = np.empty((len(column) + 1, len(column) + 1))
-        grown[:-1, :-1] = self.inverse + np.outer(column, column) / schur
-        grown[-1, :-1] = grown[:-1, -1] = -column / schur
-        grown[-1, -1] = 1 / schur
-        self.inverse = grown
-        self.cross = np.vstack([self.cross - np.outer(column, new), new])
-        self.mean = np.append(self.mean - effect * column, effect)
-        self.explained = self.explained + rest * new
-        self.fitted = self.fitted + effect * rest
-        self.inside.append(j)
-
-    def _remove(self, j):
-        k = self.inside.index(j)
-        keep = np.delete(np.arange(len(self.inside)), k)
-        pivot, link = self.inverse[k, k], self.inverse[keep, k]
-        row, effect = self.cross[k], self.mean[k]
-        self.inverse = self.inverse[np.ix_(keep, keep)] - np.outer(link, link) / pivot
-        self.cross = self.cross[keep] - np.outer(link / pivot, row)
-        self.mean = self.mean[keep] - effect * link / pivot
-        self.explained = self.explained - row**2 / pivot
-        self.fitted = self.fitted - effect / pivot * row
-        del self.inside[k]
-
-    def run(self, n_draws):
-        """Visit states; return their weights and weighted sums in batches.
-
-        Returns
-        -------
-        weights : array of shape (_BATCHES,)
-        labels, effects : arrays of shape (_BATCHES, p)
-            Sums of conditional inclusion probabilities and of conditional mean effects.
-        """
-        p = len(self.model.pull)
-        weights = np.zeros(_BATCHES)
-        labels, effects = np.zeros((_BATCHES, p)), np.zeros((_BATCHES, p))
-        for draw in range(n_draws):
-            log_odds, effect = self.conditionals()
-            probability = expit(log_odds)
-            rate, log_scale = self._rates(log_odds, probability)
-            cumulated = np.cumsum(rate)
-            weight = np.exp(-log_scale) / cumulated[-1]
-            batch = draw * _BATCHES // n_draws
-            weights[batch] += weight
-            labels[batch] += weight * probability
-            effects[batch] += weight * probability * effect
-            chosen = np.searchsorted(cumulated, self.rng.random() * cumulated[-1], side="right")
-            self.flip(min(int(chosen), p - 1))
-        return weights, labels, effects
-
-    def _rates(self, log_odds, probability):
-        """Rates of flipping, divided by the exponential of a scale that is returned too."""
-        # log p(label in the current state | others) is minus log(1 + exp(surprise)).
-        surprise = log_odds.copy()
-        surprise[self.inside] *= -1
-        log_rate = np.logaddexp(0, surprise)
-        log_rate += np.log(probability + _EXPLORATION / len(probability))
-        scale = log_rate.max()
-        return np.exp(log_rate - scale), scale
-
-
 def _sample(model, n_chains, n_draws, max_draws, tol, rng):
     """Run chains until they agree, doubling their length."""
     children = rng.spawn(n_chains)
-    chains = [_Chain(model, _start(model, k, own), own) for k, own in enumerate(children)]
+    chains = [Chain(model, _start(model, k, own), own) for k, own in enumerate(children)]
     for chain in chains:
         chain.run(max(n_draws // 4, 1))
     runs, drawn = [], 0
@@ -404,42 +281,18 @@ def _start(model, k, rng):
     """Overdispersed starts: nothing for every second chain, a draw of the prior for the others."""
     if k % 2 == 0:
         return []
-    return np.flatnonzero(rng.random(len(model.pull)) < expit(model.prior_logit)).tolist()
+    return np.flatnonzero(rng.random(len(model.beta)) < expit(model.prior_logit)).tolist()
 
 
 def _summarise(runs, drawn, tol):
     """Weighted means over all batches, and their errors from the batches' spread."""
-    weights = np.array([[weight for weight, _, _ in run] for run in runs])
-    labels = np.array([[label for _, label, _ in run] for run in runs])
-    effects = np.array([[effect for _, _, effect in run] for run in runs])
-    pip, pip_error, r_hat = _ratio(weights, labels, floor=1e-3)
-    mean, mean_error, _ = _ratio(weights, effects, floor=np.inf)
+    weights, labels, effects = (
+        np.array([[getattr(totals, name) for totals in run] for run in runs])
+        for name in ("weights", "labels", "effects")
+    )
+    pip, pip_error, r_hat = ratio_of_means(weights, labels)
+    r_hat = np.where(pip_error <= NEGLIGIBLE_PIP_ERROR, 1.0, r_hat)
+    mean, mean_error, _ = ratio_of_means(weights, effects)
     converged = bool(pip_error.max() <= tol and r_hat.max() <= 1.1)
     n_states = drawn * weights.shape[1]
     return OraclePosterior(mean, pip, mean_error, pip_error, r_hat, converged, n_states)
-
-
-def _ratio(weights, sums, floor):
-    """Ratio of means with batch-means standard error and R-hat.
-
-    Parameters
-    ----------
-    weights : array of shape (n_runs, n_chains, n_batches)
-    sums : array of shape (n_runs, n_chains, n_batches, p)
-    floor : float
-        Standard errors up to this leave R-hat at 1.
-    """
-    total = weights.sum()
-    ratio = sums.sum(axis=(0, 1, 2)) / total
-    # The linearised contribution of each batch: batches of a later, longer run weigh more.
-    parts = (sums - weights[..., None] * ratio) / total
-    per_chain = np.moveaxis(parts, 1, 0).reshape(parts.shape[1], -1, parts.shape[-1])
-    n_chains, n_batches = per_chain.shape[:2]
-    within = n_batches * per_chain.var(axis=1, ddof=1)
-    chain_sums = per_chain.sum(axis=1)
-    between = chain_sums.var(axis=0, ddof=1)
-    # Chains that disagree show in the sum over chains only: the larger estimate counts.
-    error = np.sqrt(n_chains * np.maximum(within.mean(axis=0), between))
-    usual = within.mean(axis=0)
-    reduction = np.sqrt(1 + np.maximum(between - usual, 0) / np.maximum(n_batches * usual, 1e-300))
-    return ratio, error, np.where(error <= floor, 1.0, reduction)

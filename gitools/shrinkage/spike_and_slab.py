@@ -1,4 +1,4 @@
-r"""Spike-and-slab effects with a prior learnt from the data, by mean-field variational inference.
+r"""Spike-and-slab effects with a prior learnt from the data, by variational inference or sampling.
 
 An effect is zero with probability :math:`1 - \pi`, else drawn from
 :math:`N(0, \sigma_b^2)`. With genotypes and trait standardised, the likelihood needs only the
@@ -7,10 +7,13 @@ marginal effects and LD:
 .. math:: \log p(y \mid b) = -\tfrac{n}{2} \log(2 \pi \sigma^2) - \tfrac{n}{2 \sigma^2}
           \left( 1 - 2 b^\top \hat\beta + b^\top R b \right) .
 
-The approximation is a product over variants, :math:`q(b_j, \gamma_j)`, of a probability
-:math:`\alpha_j` of being causal and a Gaussian :math:`N(\mu_j, s_j^2)` given that it is. p is the
-number of variants, n of people; effects are in standard deviations of the trait per standard
-deviation of the dosage.
+The variational approximation is a product over variants, :math:`q(b_j, \gamma_j)`, of a
+probability :math:`\alpha_j` of being causal and a Gaussian :math:`N(\mu_j, s_j^2)` given that it
+is; the prior maximises its bound. Under LD it settles on one of several variants that would do,
+and with that on too small a causal fraction. Sampling (`method="gibbs"`) has no such bias and
+averages over the prior instead of picking one; `gitools.shrinkage._gibbs` and
+`gitools.shrinkage._learnt_prior` say how. p is the number of variants, n of people; effects are in
+standard deviations of the trait per standard deviation of the dosage.
 
 References
 ----------
@@ -33,13 +36,17 @@ from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from gitools.shrinkage._checks import check_count, check_number, check_summary_statistics
+from gitools.shrinkage._gibbs import BATCHES
+from gitools.shrinkage._learnt_prior import LEAST_NOISE, Prior, sample_posterior
 
-# A trait of variance one keeps at least this much of it: a bound, not an estimate.
-_LEAST_RESIDUAL = 0.01
 _LEAST_EFFECT_VARIANCE = 1e-12
 # The expected number of causal variants is at least this: none at all has no logarithm.
 _LEAST_CAUSAL = 0.01
 _STARTS = (0.001, 0.01, 0.1)
+_TOLERANCE = {"variational": 1e-4, "gibbs": 0.02}
+_LARGEST_R_HAT = 1.1
+# R-hat of an inclusion probability known this well says nothing more.
+_NEGLIGIBLE_PIP_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -51,21 +58,36 @@ class SpikeAndSlabFit:
     posterior_mean : array of shape (p,)
         Posterior mean of each joint effect.
     posterior_variance : array of shape (p,)
-        Posterior variance by the mean-field approximation, which is too small under LD.
+        Posterior variance; the variational one is too small under LD.
     pip : array of shape (p,)
         Posterior inclusion probability.
     causal_fraction : float
-        Prior probability that a variant has an effect.
+        Prior probability that a variant has an effect: that of the highest bound, or, sampled, its
+        posterior mean.
     effect_variance : float
-        Variance of the effects that are not zero.
+        Variance of the effects that are not zero: that of the highest bound, or the geometric
+        posterior mean.
     residual_variance : float
-        Variance of the trait that the variants leave.
+        Variance of the trait that the variants leave: that of the highest bound, or the posterior
+        mean.
     elbos : array of shape (n_iter,)
-        Evidence lower bound after each round, in natural logarithms; it never falls.
+        Evidence lower bound after each round, in natural logarithms; it never falls. Empty if
+        sampled.
     converged : bool
-        Whether the bound rose by less than ``tol`` in the last round.
+        Variational: the bound rose by less than ``tol`` in the last round. Sampled: every
+        ``pip_error`` is at most ``tol``, every ``r_hat`` and ``prior_r_hat`` at most 1.1.
     n_iter : int
-        Rounds of the start that was kept.
+        Rounds of the start that was kept, or states visited by all chains after burn-in.
+    pip_error : array of shape (p,) or None
+        Monte Carlo standard errors of ``pip``, if sampled.
+    mean_error : array of shape (p,) or None
+        Those of ``posterior_mean``.
+    r_hat : array of shape (p,) or None
+        Potential scale reduction of ``pip`` between chains, computed on batch means; 1 where the
+        Monte Carlo error is below 0.001.
+    prior_r_hat : float or None
+        The largest one of the three parts of the prior (on the logarithm of the fraction and of the
+        effect variance), those known to 2 %, or the noise to 0.001, left out.
     """
 
     posterior_mean: np.ndarray
@@ -77,6 +99,10 @@ class SpikeAndSlabFit:
     elbos: np.ndarray
     converged: bool
     n_iter: int
+    pip_error: np.ndarray | None = None
+    mean_error: np.ndarray | None = None
+    r_hat: np.ndarray | None = None
+    prior_r_hat: float | None = None
 
 
 @dataclass
@@ -108,15 +134,25 @@ def spike_and_slab_rss(
     causal_fraction=None,
     effect_variance=None,
     residual_variance=None,
-    tol=1e-4,
+    method="variational",
+    tol=None,
     max_iter=1000,
+    n_chains=4,
+    n_draws=2000,
+    max_draws=16000,
+    random_state=None,
 ):
     """Shrink marginal effects by a spike-and-slab prior that is learnt from them.
 
-    Coordinate ascent on the evidence lower bound, over variants in order of their marginal
-    effects, largest first; after each round the parts of the prior that were not given are
-    re-estimated (empirical Bayes). Several starts of the causal fraction (0.001, 0.01, 0.1, none
-    below one variant) are run, and the one of the highest bound is kept.
+    Variational: coordinate ascent on the evidence lower bound, over variants in order of their
+    marginal effects, largest first; after each round the parts of the prior that were not given
+    are re-estimated (empirical Bayes). Several starts of the causal fraction (0.001, 0.01, 0.1,
+    none below one variant) are run, and the one of the highest bound is kept.
+
+    Gibbs: chains over sets of causal variants, their effects integrated out; the parts of the
+    prior that were not given are sampled along, under weak conjugate priors: a causal fraction
+    from Beta(1, 19), an effect variance from InvGamma(1/2, 5/n), log residual variance flat
+    between 0.01 and 1.
 
     Parameters
     ----------
@@ -133,10 +169,22 @@ def spike_and_slab_rss(
     residual_variance : float, optional
         Variance of the trait that the variants leave, in (0, 1]. Default: learnt, between 0.01
         and 1. Where ``R`` is of other people, 1 is the safe choice.
-    tol : float
-        Stop when a round raises the bound by less than this.
+    method : {"variational", "gibbs"}
+        Fast, and overconfident under LD; or slower, and exact but for Monte Carlo error.
+    tol : float, optional
+        Variational: stop when a round raises the bound by less than this; default 1e-4. Gibbs:
+        largest Monte Carlo standard error of an inclusion probability; default 0.02.
     max_iter : int
-        Most rounds for each start.
+        Most rounds for each start. Variational only.
+    n_chains : int
+        Number of chains, at least 2, from causal fractions far apart. Gibbs only.
+    n_draws : int
+        States of each chain after burn-in (a quarter as many more), at least 20. Gibbs only.
+    max_draws : int
+        While the chains have not converged they are continued, doubling ``n_draws``, up to so many
+        states each. Gibbs only.
+    random_state : int, numpy Generator or None
+        Source of randomness. Gibbs only.
 
     Returns
     -------
@@ -145,7 +193,7 @@ def spike_and_slab_rss(
     Warns
     -----
     ConvergenceWarning
-        If ``max_iter`` rounds are not enough.
+        If ``max_iter`` rounds, or ``max_draws`` states, are not enough.
 
     Raises
     ------
@@ -153,11 +201,23 @@ def spike_and_slab_rss(
         If the summary statistics disagree or an argument is out of range.
     """
     beta, R, n = check_summary_statistics(beta, R, n)
-    tol, max_iter = check_number(tol, "tol", low=0), check_count(max_iter, "max_iter")
+    if method not in _TOLERANCE:
+        raise ValueError(f"method: got {method!r}, expected 'variational' or 'gibbs'.")
+    tol = check_number(_TOLERANCE[method] if tol is None else tol, "tol", low=0)
     fixed = _check_fixed(causal_fraction, effect_variance, residual_variance)
+    if method == "variational":
+        return _best_ascent(beta, R, n, fixed, tol, check_count(max_iter, "max_iter"))
+    n_chains = check_count(n_chains, "n_chains", low=2)
+    n_draws = check_count(n_draws, "n_draws", low=BATCHES)
+    max_draws = check_count(max_draws, "max_draws", low=n_draws)
+    rng = np.random.default_rng(random_state)
+    return _sample(beta, R, n, fixed, tol, n_chains, n_draws, max_draws, rng)
+
+
+def _best_ascent(beta, R, n, fixed, tol, max_iter):
     fits = [
         _ascend(_start(beta, R, n, start, fixed), beta, R, n, fixed, tol, max_iter)
-        for start in _starting_fractions(len(beta), causal_fraction)
+        for start in _starting_fractions(len(beta), fixed.get("pi"))
     ]
     best = max(fits, key=lambda fit: fit.elbos[-1])
     if not best.converged:
@@ -167,9 +227,48 @@ def spike_and_slab_rss(
             if max_iter > 1
             else "spike_and_slab_rss: one round cannot show convergence.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return best
+
+
+def _sample(beta, R, n, fixed, tol, n_chains, n_draws, max_draws, rng):
+    fractions = np.resize(_starting_fractions(len(beta), fixed.get("pi")), n_chains)
+    states = [_start(beta, R, n, float(fraction), fixed) for fraction in fractions]
+    starts = [Prior(state.pi, state.slab, state.noise) for state in states]
+
+    def enough(sampled):
+        unsure = sampled.pip_error > _NEGLIGIBLE_PIP_ERROR
+        r_hat = max(sampled.r_hat[unsure].max(initial=1.0), sampled.prior_r_hat)
+        return bool(sampled.pip_error.max() <= tol and r_hat <= _LARGEST_R_HAT)
+
+    limits = {"n_draws": n_draws, "max_draws": max_draws}
+    found = sample_posterior(beta, R, n, fixed, starts, **limits, enough=enough, rng=rng)
+    r_hat = np.where(found.pip_error > _NEGLIGIBLE_PIP_ERROR, found.r_hat, 1.0)
+    if not enough(found):
+        warnings.warn(
+            f"spike_and_slab_rss: after {max_draws} states of {n_chains} chains the largest Monte "
+            f"Carlo error of an inclusion probability is {found.pip_error.max():.2g} and the "
+            f"largest R-hat {max(r_hat.max(), found.prior_r_hat):.3g}, expected at most {tol:g} "
+            f"and {_LARGEST_R_HAT:g}.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return SpikeAndSlabFit(
+        found.mean,
+        found.variance,
+        found.pip,
+        found.prior.pi,
+        found.prior.slab,
+        found.prior.noise,
+        np.empty(0),
+        enough(found),
+        found.n_draws,
+        found.pip_error,
+        found.mean_error,
+        r_hat,
+        found.prior_r_hat,
+    )
 
 
 def _check_fixed(causal_fraction, effect_variance, residual_variance):
@@ -256,7 +355,7 @@ def _learn_prior(state, beta, n, fixed):
     if "slab" not in fixed and n_causal > 0:
         state.slab = float(np.clip(second_moment / n_causal, _LEAST_EFFECT_VARIANCE, 1.0))
     if "noise" not in fixed:
-        state.noise = float(np.clip(_residual_square(state, beta), _LEAST_RESIDUAL, 1.0))
+        state.noise = float(np.clip(_residual_square(state, beta), LEAST_NOISE, 1.0))
 
 
 def _residual_square(state, beta):
