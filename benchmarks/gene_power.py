@@ -17,14 +17,15 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from itertools import combinations
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 from tqdm import tqdm
 
-from gitools.association import draw_null, gene_test, ld_matrix
+from gitools.association import acat, draw_null, ld_matrix
 from gitools.shrinkage import elastic_net_rss, ridge_rss, spike_and_slab_rss
 from gitools.simulate import simulate_genotypes
 
@@ -34,33 +35,30 @@ N_GENES, N_VARIANTS, N_PEOPLE, N_PER_GENE = 50, 50, 5000, 40
 SIZE = 16.0
 N_NULL = 9_999
 ARCHITECTURES = ("one", "same signs", "mixed signs", "all small")
-PATTERNS_AT_ONCE = 1_000
-
-
-def sign_patterns(architecture, n_variants):
-    """Effects of every configuration of an architecture up to a common sign, times sqrt(n)."""
-    if architecture == "one":
-        return np.sqrt(SIZE) * np.eye(n_variants)
-    signs = [(1, 1, 1)] if architecture == "same signs" else [(-1, 1, 1), (1, -1, 1), (1, 1, -1)]
-    sets = np.array(list(combinations(range(n_variants), 3)))
-    patterns = np.zeros((len(signs) * len(sets), n_variants))
-    for k, sign in enumerate(signs):
-        rows = np.arange(len(sets))[:, None] + k * len(sets)
-        patterns[rows, sets] = np.sqrt(SIZE / 3) * np.array(sign)
-    return patterns
+SIGNS = {
+    "one": [(1,), (-1,)],
+    "same signs": [(1, 1, 1), (-1, -1, -1)],
+    "mixed signs": [s for s in product((1, -1), repeat=3) if abs(sum(s)) == 1],
+}
 
 
 def draw_effects(architecture, n_variants, n_draws, rng):
     """Effects times sqrt(n), one row a data set."""
     if architecture == "all small":
         return rng.normal(0, np.sqrt(SIZE / n_variants), (n_draws, n_variants))
-    patterns = sign_patterns(architecture, n_variants)
-    chosen = patterns[rng.integers(len(patterns), size=n_draws)]
-    return chosen * rng.choice([-1, 1], n_draws)[:, None]
+    effects = np.zeros((n_draws, n_variants))
+    signs = SIGNS[architecture]
+    for row in effects:
+        chosen = rng.choice(n_variants, len(signs[0]), replace=False)
+        row[chosen] = np.sqrt(SIZE / len(chosen)) * np.array(signs[rng.integers(len(signs))])
+    return effects
 
 
 def likelihood_ratio(architecture, z, R):
-    """Likelihood of z [d, p] under the architecture over that under the null, or its logarithm."""
+    """Likelihood of z [d, p] under the architecture over that under the null.
+
+    For effects that are all small a function that rises with it.
+    """
     if architecture == "all small":
         values, vectors = np.linalg.eigh(R)
         values = np.maximum(values, 0)
@@ -68,21 +66,26 @@ def likelihood_ratio(architecture, z, R):
         share = values / (values + len(R) / SIZE)
         kept = values > 1e-10
         return ((z @ vectors[:, kept]) ** 2 / values[kept]) @ share[kept]
-    patterns = sign_patterns(architecture, len(R)).astype(np.float32)
-    z, total = z.T.astype(np.float32), np.zeros(len(z))
-    for start in range(0, len(patterns), PATTERNS_AT_ONCE):
-        part = patterns[start : start + PATTERNS_AT_ONCE]
-        ratio = np.exp(part @ z)
-        ratio += 1 / ratio
-        total += np.exp(-0.5 * np.einsum("kp,kp->k", part @ R, part)) @ ratio
-    return total
+    if architecture == "one":
+        return np.cosh(np.sqrt(SIZE) * z).mean(axis=1) * np.exp(-SIZE / 2)
+    size = np.sqrt(SIZE / 3)
+    first, second = np.triu_indices(len(R), 1)
+    later = np.arange(len(R)) > second[:, None]
+    factors = {1: np.exp(size * z.T), -1: np.exp(-size * z.T)}
+    total = np.zeros(len(z))
+    for i, j, k in SIGNS[architecture]:
+        # exp(b'z - b'Rb / 2) over all sets of three: a product for each pair, summed over thirds.
+        explained = 3 + 2 * i * j * R[first, second][:, None]
+        explained = explained + 2 * i * k * R[first] + 2 * j * k * R[second]
+        inner = np.where(later, np.exp(-(size**2) * explained / 2), 0) @ factors[k]
+        total += np.einsum("pd,pd,pd->d", factors[i][first], factors[j][second], inner)
+    return total / (later.sum() * len(SIGNS[architecture]))
 
 
 def shrinkers():
-    """Shrinkage methods that are told the architecture's size, but not its shape."""
+    """Shrinkage methods, told the size of effects of the first architecture."""
     explained = SIZE / N_PEOPLE
     return {
-        "ridge": lambda beta, R, n: ridge_rss(beta, R, n, explained),
         "lasso": lambda beta, R, n: elastic_net_rss(beta, R, n, 2 / np.sqrt(n)),
         "spike and slab": lambda beta, R, n: (
             spike_and_slab_rss(
@@ -104,11 +107,13 @@ def statistics(z, R):
         "smallest p": np.abs(z).max(axis=1),
         "burden": z.sum(axis=1) ** 2,
     }
-    found["ACAT"] = np.array(
-        [gene_test(row / np.sqrt(N_PEOPLE), R, N_PEOPLE, method="acat").statistic for row in z]
-    )
+    found["ACAT"] = -acat(2 * ndtr(-np.abs(z)))
+    beta, explained = z / np.sqrt(N_PEOPLE), SIZE / N_PEOPLE
+    # Ridge is linear: its answer to each unit vector is enough.
+    units = np.array([ridge_rss(unit, R, N_PEOPLE, explained) for unit in np.eye(len(R))])
+    found["ridge"] = ((beta @ units) ** 2).sum(axis=1)
     for name, shrink in shrinkers().items():
-        effects = np.array([shrink(row / np.sqrt(N_PEOPLE), R, N_PEOPLE) for row in z])
+        effects = np.array([shrink(row, R, N_PEOPLE) for row in beta])
         found[name] = (effects**2).sum(axis=1)
     return found
 
