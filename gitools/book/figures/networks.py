@@ -14,10 +14,11 @@ def draw_pairs(z, effect, grid, exact) -> None:
     axes.plot([grid[0], grid[-1]], [grid[0], grid[-1]], color=COLORS["grey"], lw=1, ls="--")
     axes.plot(z, effect, ".", ms=3, color=COLORS["sky"])
     axes.plot(grid, exact, color=COLORS["black"])
-    axes.annotate("believe the estimate", (4.2, 4.2), xytext=(-8, 4), ha="right",
-                  textcoords="offset points", color=COLORS["grey"])  # fmt: skip
-    axes.annotate("posterior mean", (5, np.interp(5, grid, exact)), xytext=(10, -12),
-                  textcoords="offset points", weight="bold")  # fmt: skip
+    arrow = {"arrowstyle": "-", "color": COLORS["grey"], "lw": 0.8}
+    axes.annotate("believe the estimate", (1.6, 1.6), xytext=(-6, 5), color=COLORS["grey"],
+                  arrowprops=arrow)  # fmt: skip
+    axes.annotate("posterior mean", (3.1, np.interp(3.1, grid, exact)), xytext=(4.6, -3.5),
+                  weight="bold", arrowprops=arrow)  # fmt: skip
     axes.set(xlabel="estimate, in standard errors", ylabel="true effect, in standard errors",
              xlim=(grid[0], grid[-1]), ylim=(grid[0], grid[-1]))  # fmt: skip
 
@@ -33,7 +34,7 @@ def draw_hinges(grid, hinges, total) -> None:
     axes[0].set_ylabel("contribution to the output")
 
 
-def draw_losses(named, floor=None, log=True) -> None:
+def draw_losses(named, floor=None) -> None:
     """Name to errors [epochs]; a dashed line at ``floor``, a pair of a value and its name."""
     _, axes = plt.subplots()
     last = max(len(losses) for losses in named.values())
@@ -42,10 +43,12 @@ def draw_losses(named, floor=None, log=True) -> None:
         axes.plot(epochs, losses, color=COLORS[color], label=name)
     if floor is not None:
         axes.axhline(floor[0], color=COLORS["grey"], lw=1, ls="--")
-        axes.annotate(floor[1], (last, floor[0]), xytext=(0, -12), ha="right",
+        axes.annotate(floor[1], (last, floor[0]), xytext=(0, -13), ha="right",
                       textcoords="offset points", color=COLORS["grey"])  # fmt: skip
-    if log:
-        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.7 * floor[0])
+    axes.set_yscale("log")
+    axes.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+    axes.minorticks_off()
     axes.legend(loc="upper right")
     axes.set(xlabel="epoch", ylabel="mean squared error")
 
