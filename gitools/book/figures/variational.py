@@ -12,14 +12,14 @@ def draw_directions(grid, target, forward, reverse) -> None:
     _, axes = plt.subplots(figsize=(6.8, 3.6))
     axes.fill_between(grid, target, color=COLORS["grey"], alpha=0.35, lw=0)
     for density, color, text, shift in (
-        (forward, "blue", "KL(p‖q): cover both", (-70, 12)),
+        (forward, "blue", "KL(p‖q): cover both", (26, 42)),
         (reverse, "vermillion", "KL(q‖p): choose one", (14, -12)),
     ):
         axes.plot(grid, density, color=COLORS[color])
         top = density.argmax()
         axes.annotate(text, (grid[top], density[top]), xytext=shift, color=COLORS[color],
                       textcoords="offset points", weight="bold")  # fmt: skip
-    axes.annotate("p", (grid[0] * 0.62, 0.06), color=COLORS["grey"], weight="bold")
+    axes.annotate("p", (2.6, 0.2), color=COLORS["grey"], weight="bold")
     axes.set(xlabel="unknown", ylabel="density", ylim=(0, 1.12 * max(target.max(), reverse.max())))
 
 
@@ -60,7 +60,7 @@ def draw_collapse(sizes, sd, distance) -> None:
     _, axes = plt.subplots()
     for values, color, text, shift in (
         (sd, "blue", "standard deviation of q", (-4, 10)),
-        (distance, "vermillion", "distance to EM's estimate", (-40, -30)),
+        (distance, "vermillion", "distance to EM's estimate", (-96, -46)),
     ):
         axes.loglog(sizes, values, "o-", color=COLORS[color])
         axes.annotate(text, (sizes[1], values[1]), xytext=shift, color=COLORS[color],
@@ -89,10 +89,10 @@ def draw_coverage(distance, shares, errors, nominal) -> None:
     _, axes = plt.subplots()
     axes.axhline(nominal, color=COLORS["black"], lw=1, ls="--")
     for (name, share), color, shift in zip(
-        shares.items(), ("blue", "grey"), ((6, -22), (6, 12)), strict=True
+        shares.items(), ("blue", "grey"), ((14, -16), (14, 22)), strict=True
     ):
         axes.errorbar(distance, share, yerr=errors[name], fmt="o-", color=COLORS[color], capsize=3)
-        axes.annotate(name, (distance[1], share[1]), xytext=shift, color=COLORS[color],
+        axes.annotate(name, (distance[-2], share[-2]), xytext=shift, color=COLORS[color],
                       textcoords="offset points", weight="bold")  # fmt: skip
     axes.set(xlabel="estimated distance of the two means", ylabel="intervals that hold the truth",
              ylim=(None, 1.02))  # fmt: skip
@@ -159,7 +159,7 @@ def draw_calibration(named) -> None:
 def draw_twins(grid, bound, paths) -> None:
     """The bound [grid, grid] over two inclusion probabilities, and paths [rounds, 2] up to it."""
     figure, axes = plt.subplots(figsize=(5.6, 4.6))
-    levels = bound.max() - np.array([40, 20, 10, 5, 3, 2, 1, 0.5, 0.2, 0])
+    levels = bound.max() - np.array([12, 10, 8, 6, 5, 4, 3, 2, 1, 0.5, 0])
     image = axes.contourf(grid, grid, bound.T, levels, cmap="viridis", extend="min")
     figure.colorbar(image, label="ELBO, nats below its top", shrink=0.85,
                     format=lambda v, _: f"{v - bound.max():.1f}")  # fmt: skip
