@@ -169,6 +169,9 @@ def test_twins_share_or_not(dosages, monkeypatch):
     found = study.study_twins(dosages, 6, random_state=10)
     assert found.susie[:, 0] == pytest.approx(found.susie[:, 1], abs=1e-9)
     assert np.abs(np.diff(found.mean_field, axis=1)).max() > 0.5
+    # With one effect to be found, what the pair does not have is elsewhere.
+    largest = np.maximum(found.mean_field.max(axis=1), found.mean_field_elsewhere)
+    assert (largest > 0.9).all() and (found.mean_field_elsewhere < 0.1).any()
 
 
 def test_ceiling_rows_add_up():

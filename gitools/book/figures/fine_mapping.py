@@ -113,9 +113,10 @@ def draw_coverage(n_causal, coverage, coverage_interval, power, power_interval) 
         axis.errorbar(n_causal, value, yerr=half, fmt="o", color=COLORS["blue"], capsize=3)
         axis.set(xlabel="causal variants in the locus", ylabel=label)
     axes[0].axhline(0.95, color=COLORS["grey"], ls="--", lw=1)
-    axes[0].annotate("0.95", (n_causal[0] - 0.2, 0.95), xytext=(0, -12),
-                     textcoords="offset points", color=COLORS["grey"])  # fmt: skip
     axes[0].set_ylim(min(0.8, axes[0].get_ylim()[0]), 1.01)
+    axes[0].set_yticks([0.8, 0.85, 0.9, 0.95, 1.0])
+    axes[0].set_xticks(n_causal)
+    axes[1].set_xticks(n_causal)
     axes[1].set_ylim(0, 1)
 
 
@@ -178,7 +179,7 @@ def draw_cancelling(correlation, exact, susie) -> None:
         axes.plot(correlation, values, "o-", color=COLORS[color])
         axes.annotate(
             name,
-            (correlation[-1], values[-1]),
+            (correlation[-1], np.asarray(values)[-1]),
             xytext=(8, 0),
             va="center",
             textcoords="offset points",

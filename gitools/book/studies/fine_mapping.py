@@ -442,10 +442,13 @@ class Twins(NamedTuple):
     ----------
     susie, mean_field : float arrays of shape (n_loci, 2)
         The causal variant's, and its copy's; which of them comes first in the data is random.
+    mean_field_elsewhere : float array of shape (n_loci,)
+        Largest inclusion probability that mean field gives to any other variant.
     """
 
     susie: np.ndarray
     mean_field: np.ndarray
+    mean_field_elsewhere: np.ndarray
 
 
 def study_twins(dosages, n_loci, *, p=50, random_state=None) -> Twins:
@@ -465,7 +468,7 @@ def study_twins(dosages, n_loci, *, p=50, random_state=None) -> Twins:
     Twins
     """
     rng = np.random.default_rng(random_state)
-    n, susie, mean_field = len(dosages), [], []
+    n, rows = len(dosages), []
     for _ in range(n_loci):
         begin = rng.integers(dosages.shape[1] - p + 1)
         own, causal = dosages[:, begin : begin + p], rng.integers(p)
@@ -476,6 +479,7 @@ def study_twins(dosages, n_loci, *, p=50, random_state=None) -> Twins:
         b = np.zeros(p + 1)
         b[pair[0]] = np.sqrt(EFFECT_VARIANCE)
         z = marginal_regression(own, draw_trait(own, R, b, random_state=rng)).z
-        susie.append(fit_quietly(z, R, n).pip[pair])
-        mean_field.append(spike_and_slab_rss(z / np.sqrt(z**2 + n - 2), R, n).pip[pair])
-    return Twins(np.array(susie), np.array(mean_field))
+        mean_field = spike_and_slab_rss(z / np.sqrt(z**2 + n - 2), R, n).pip
+        elsewhere = np.delete(mean_field, pair).max()
+        rows.append((fit_quietly(z, R, n).pip[pair], mean_field[pair], elsewhere))
+    return Twins(*(np.array(column) for column in zip(*rows, strict=True)))
