@@ -78,12 +78,14 @@ def draw_members(grid, exact, members) -> None:
     axes.set(xlabel="estimate, in standard errors", ylabel="answer, in standard errors")
 
 
-def draw_errors(names, values, half_widths, xlabel) -> None:
-    """Errors [methods] with lower and upper half-widths [2, methods]; a dashed line at 1."""
+def draw_errors(names, ratios, xlabel) -> None:
+    """Errors relative to another's: for each name a value, a low and a high end; dashed at 1."""
     _, axes = plt.subplots(figsize=(6.6, 0.42 * len(names) + 1.1))
     rows = np.arange(len(names))[::-1]
+    values, low, high = np.array(ratios).T
     axes.axvline(1, color=COLORS["grey"], ls="--", lw=1)
-    axes.errorbar(values, rows, xerr=half_widths, fmt="o", color=COLORS["blue"], capsize=3)
+    axes.errorbar(values, rows, xerr=[values - low, high - values], fmt="o", color=COLORS["blue"],
+                  capsize=3)  # fmt: skip
     axes.set_yticks(rows, names)
     axes.set(xlabel=xlabel, ylim=(-0.6, len(names) - 0.4))
 
@@ -133,18 +135,6 @@ def draw_priors(groups, methods, errors) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.set(ylabel="error, predicting zero = 1", ylim=(0, None),
              xlim=(-0.5, len(groups) - 0.5))  # fmt: skip
-
-
-def draw_control(named) -> None:
-    """Name to explained shares [data sets] on unseen loci, as rows of points around zero."""
-    _, axes = plt.subplots(figsize=(6.4, 2.4))
-    for k, (shares, color) in enumerate(zip(named.values(), _LINES, strict=False)):
-        jitter = np.linspace(-0.25, 0.25, len(shares))
-        axes.plot(shares, k + jitter, "o", ms=4, color=COLORS[color], mec="none")
-    axes.axvline(0, color=COLORS["grey"], lw=1, ls="--")
-    axes.set_yticks(np.arange(len(named)), named)
-    axes.set(xlabel="share of the effects' squares explained on unseen loci",
-             ylim=(-0.6, len(named) - 0.4))  # fmt: skip
 
 
 def draw_recipes(named) -> None:
