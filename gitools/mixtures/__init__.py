@@ -1,6 +1,7 @@
 """Mixture models fitted by expectation-maximisation and its relatives."""
 
 from gitools.mixtures._prior import MixturePrior
+from gitools.mixtures.dirichlet_process import ZeroMeanDPMixture
 from gitools.mixtures.gaussian_mixture import GaussianMixtureEM
 
-__all__ = ["GaussianMixtureEM", "MixturePrior"]
+__all__ = ["GaussianMixtureEM", "MixturePrior", "ZeroMeanDPMixture"]
