@@ -124,3 +124,16 @@ BAD_R = np.array([[1, 0.9, 0], [0.9, 1, 0.9], [0, 0.9, 1]])
 def test_bad_arguments_are_named(arguments, named):
     with pytest.raises(ValueError, match=named):
         simulate_summary_statistics(**{"R": EYE, "b": B, "n": 100} | arguments)
+
+
+def test_draws_on_copies_do_not_hang_on_rounding():
+    rng = np.random.default_rng(8)
+    R = np.corrcoef(rng.normal(size=(300, 12)), rowvar=False)
+    R = R[np.ix_([*range(12), 3, 7], [*range(12), 3, 7])]
+    shaken = R + 1e-15 * (lambda a: (a + a.T) / 2)(rng.normal(size=R.shape))
+    np.fill_diagonal(shaken, 1)
+    draws = [
+        simulate_summary_statistics(ld, np.zeros(14), 1_000, random_state=1).beta
+        for ld in (R, shaken)
+    ]
+    np.testing.assert_allclose(draws[1], draws[0], atol=1e-7)

@@ -14,6 +14,8 @@ from scipy.linalg import LinAlgError, cholesky, eigh
 
 _ASYMMETRY = 1e-8
 _OFF_DIAGONAL = 1e-6
+# Far above the pivot that rounding leaves of a copy, far below that of a correlation of 0.9999.
+_SMALLEST_PIVOT = 1e-4
 # An LD matrix of fewer people than variants is singular: rounding, not an error.
 _NEGATIVE_EIGENVALUE = 1e-6
 
@@ -97,17 +99,24 @@ def simulate_summary_statistics(
 
 
 def _root(R):
-    """A matrix A with A A' = R: Cholesky's, or the eigenvectors' where R is singular."""
+    """A matrix A with A A' = R: Cholesky's, or the symmetric one where R is nearly singular.
+
+    With copies among the variants, rounding decides whether Cholesky's factorisation succeeds. The
+    symmetric root is unique, so that the draws are the same on every machine.
+    """
     try:
-        return cholesky(R, lower=True, check_finite=False)
+        factor = cholesky(R, lower=True, check_finite=False)
+        if np.diag(factor).min() > _SMALLEST_PIVOT:
+            return factor
     except LinAlgError:
-        values, vectors = eigh(R, check_finite=False)
+        pass
+    values, vectors = eigh(R, check_finite=False)
     if values[0] < -_NEGATIVE_EIGENVALUE * values[-1]:
         raise ValueError(
             f"R: got smallest eigenvalue {values[0]:.3g} (largest {values[-1]:.3g}), expected a "
             "positive semi-definite matrix"
         )
-    return vectors * np.sqrt(np.maximum(values, 0))
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
 def _check_correlations(R):
