@@ -1,8 +1,10 @@
 """Effects and traits: scales, heritability, liability, the target of a binary trait."""
 
+from itertools import product
+
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from gitools.association import ld_matrix, marginal_regression
 from gitools.simulate import (
@@ -164,6 +166,62 @@ def test_what_binary_target_leaves_out_is_of_second_order(effect):
     assert exact / first_order - 1 == pytest.approx(missing, abs=0.02)
 
 
+def by_all_genotypes(effects, frequencies, prevalence, share):
+    """Joint coefficients by summing over the genotypes of all variants at once."""
+    states = np.array(list(product(range(3), repeat=len(effects))))
+    weights = np.prod(binom.pmf(states, 2, frequencies), axis=1)
+    x = (states - 2 * frequencies) / np.sqrt(2 * frequencies * (1 - frequencies))
+    rest = np.sqrt(1 - effects @ effects)
+    ill = norm.sf((norm.isf(prevalence) - x @ effects) / rest)
+    share_ill = weights @ ill
+    share = share_ill if share is None else share
+    cases, controls = weights * ill / share_ill, weights * (1 - ill) / (1 - share_ill)
+    sampled = share * cases + (1 - share) * controls
+    mean = sampled @ x
+    covariance = (x * sampled[:, None]).T @ x - np.outer(mean, mean)
+    gap = cases @ x - controls @ x
+    return np.sqrt(share * (1 - share)) * np.linalg.solve(covariance, gap)
+
+
+@pytest.mark.parametrize("share", [None, 0.05, 0.5, 0.8])
+def test_with_frequencies_binary_target_is_the_sum_over_genotypes(share):
+    effects = np.array([0.1, -0.1, 0.0, 0.06, -0.15, 0.1])
+    frequencies = np.array([0.01, 0.01, 0.2, 0.02, 0.4, 0.1])
+    exact = by_all_genotypes(effects, frequencies, 0.05, share)
+    found = binary_target(effects, 0.05, share, frequencies=frequencies)
+    # Only the shape of the other variants' sum is taken as Gaussian.
+    np.testing.assert_allclose(found, exact, rtol=0.01, atol=1e-4)
+    first_order = binary_target(effects, 0.05, share)
+    assert np.abs(first_order / exact - 1)[[0, 1]].min() > 0.15
+
+
+def test_a_single_variant_needs_no_approximation():
+    effects, frequencies = np.array([0.0, -0.3, 0.0]), np.array([0.2, 0.05, 0.1])
+    found = binary_target(effects, 0.02, frequencies=frequencies)
+    exact = by_all_genotypes(effects, frequencies, 0.02, None)
+    np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-12)
+    assert found[0] == found[2] == 0
+
+
+def test_with_frequencies_it_is_what_sampled_people_show():
+    rng = np.random.default_rng(11)
+    effects, frequencies = np.array([0.15, -0.15, 0.1]), np.array([0.03, 0.05, 0.02])
+    dosages = rng.binomial(2, frequencies, (400_000, 3))
+    x = (dosages - 2 * frequencies) / np.sqrt(2 * frequencies * (1 - frequencies))
+    cases = 19_000
+    study = simulate_binary(x @ effects, 0.05, n_cases=cases, n_controls=cases, random_state=rng)
+    found, errors = _joint_coefficients(x[study.people], study.status.astype(float))
+    target = binary_target(effects, 0.05, 0.5, frequencies=frequencies)
+    np.testing.assert_array_less(np.abs(found - target), 4 * errors)
+    assert (np.abs(binary_target(effects, 0.05, 0.5) - found) / errors).max() > 6
+
+
+def test_tiny_effects_need_no_frequencies():
+    effects = np.array([1e-4, -2e-4])
+    exact = binary_target(effects, 0.1, 0.5, frequencies=[0.3, 0.5])
+    np.testing.assert_allclose(exact, binary_target(effects, 0.1, 0.5), rtol=1e-3)
+
+
 def test_z_over_root_effective_size_is_on_the_scale_of_the_balanced_target(genotypes):
     X = standardised(genotypes.dosages)
     R = ld_matrix(genotypes.dosages)
@@ -224,6 +282,9 @@ BAD = [
     (binary_target, ([NAN], 0.1), {}, "effects: got shape"),
     (binary_target, (G, 1.0), {}, "prevalence: got 1.0"),
     (binary_target, (G, 0.1, 0), {}, "case_share: got 0"),
+    (binary_target, (G, 0.1), {"frequencies": [0.1, 0.2]}, "frequencies: got 2, expected 3"),
+    (binary_target, (G, 0.1), {"frequencies": [0.1, 0.2, 1]}, "frequencies: got values from"),
+    (binary_target, (5 * G, 0.1), {"frequencies": F}, "effects: got squares that sum to 1.5"),
 ]
 
 

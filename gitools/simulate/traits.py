@@ -281,7 +281,9 @@ def n_effective(n_cases, n_controls):
     return 4 / (1 / counts[0] + 1 / counts[1])
 
 
-def binary_target(effects, prevalence: float, case_share: float | None = None) -> np.ndarray:
+def binary_target(
+    effects, prevalence: float, case_share: float | None = None, *, frequencies=None
+) -> np.ndarray:
     r"""What a linear regression of disease status estimates: the target for a binary trait.
 
     The joint linear coefficients of the *standardised* status (mean 0, variance 1) on genotypes
@@ -303,6 +305,9 @@ def binary_target(effects, prevalence: float, case_share: float | None = None) -
     case_share : float, optional
         Share of cases in the sample, in (0, 1); by default the prevalence: the target is then the
         coefficient in the population.
+    frequencies : array of shape (p,), optional
+        Allele frequencies, strictly between 0 and 1. With them the coefficients are summed over
+        genotypes instead of taken to first order: see the notes.
 
     Returns
     -------
@@ -312,16 +317,26 @@ def binary_target(effects, prevalence: float, case_share: float | None = None) -
     Raises
     ------
     ValueError
-        If an argument is outside its range.
+        If an argument is outside its range, or ``frequencies`` are given and the squared effects
+        sum to 1 or more.
 
     Notes
     -----
-    To first order in the effects. In the population it is exact if genotypes were Gaussian (Stein's
-    lemma); the first term left out makes a coefficient wrong by a share of about
-    :math:`b_j\, t\, \gamma_j / 2`, with t the threshold and :math:`\gamma_j = (1-2f_j) /
-    \sqrt{2f_j(1-f_j)}` the skewness of the dosage: a tenth for b = 0.05 at a frequency and a
-    prevalence of a few per cent. A sample enriched for cases also correlates causal variants, an
-    effect of second order too.
+    Without ``frequencies`` to first order in the effects. In the population that is exact if
+    genotypes were Gaussian (Stein's lemma); the first term left out makes a coefficient wrong by a
+    share of about :math:`b_j\, t\, \gamma_j / 2`, with t the threshold and
+    :math:`\gamma_j = (1-2f_j) / \sqrt{2f_j(1-f_j)}` the skewness of the dosage: a tenth for
+    b = 0.05 at a frequency and a prevalence of a few per cent. A sample enriched for cases also
+    correlates causal variants, an effect of second order too.
+
+    With ``frequencies`` both are counted. Given the genotypes of one variant, or of two, the rest
+    of the liability is taken as Gaussian, so the probability of illness is known for each of the
+    three, or nine, genotypes. In Hardy-Weinberg proportions this gives E[x_j y] and E[x_j x_k y],
+    hence means and covariances of genotypes among cases, among controls and in the sample; the
+    coefficients solve its normal equations. The threshold is that of a Gaussian liability, as in
+    `simulate_binary`; the share of cases beyond it is counted as it is. Variants with an effect
+    must be in linkage equilibrium with each other; one without keeps zero, and may be in LD with
+    one that has an effect (the one dosage is linear in the other).
 
     References
     ----------
@@ -333,8 +348,49 @@ def binary_target(effects, prevalence: float, case_share: float | None = None) -
     _check_range("prevalence", prevalence, 0 < _number(prevalence) < 1, "(0, 1)")
     share = prevalence if case_share is None else case_share
     _check_range("case_share", share, 0 < _number(share) < 1, "(0, 1)")
-    density = norm.pdf(norm.isf(prevalence))
-    return density / (prevalence * (1 - prevalence)) * np.sqrt(share * (1 - share)) * effects
+    threshold = norm.isf(prevalence)
+    if frequencies is None:
+        density = norm.pdf(threshold)
+        return density / (prevalence * (1 - prevalence)) * np.sqrt(share * (1 - share)) * effects
+    frequencies = _check_frequencies(frequencies)
+    if frequencies.shape != effects.shape:
+        raise ValueError(
+            f"frequencies: got {frequencies.size}, expected {effects.size} as there are effects"
+        )
+    if effects @ effects >= 1:
+        raise ValueError(
+            f"effects: got squares that sum to {effects @ effects:.4g}, expected less than 1, the "
+            "liability's variance"
+        )
+    target, at = np.zeros(len(effects)), np.flatnonzero(effects)
+    target[at] = _projection(effects[at], frequencies[at], prevalence, case_share)
+    return target
+
+
+def _projection(b, frequencies, prevalence, share):
+    """Joint coefficients of the standardised status in a sample with a share of cases."""
+    threshold = norm.isf(prevalence)
+    dosage, f = np.arange(3), frequencies[:, None]
+    x = (dosage - 2 * f) / np.sqrt(2 * f * (1 - f))
+    weight = np.array([1, 2, 1]) * f**dosage * (1 - f) ** (2 - dosage)
+    shift, weighted = b[:, None] * x, weight * x
+    ill = norm.sf((threshold - shift) / np.sqrt(1 - b[:, None] ** 2))
+    # What a variant's skewness adds to the share of cases; to leading order variants add up.
+    prevalence += np.sum(np.sum(weight * ill, axis=1) - prevalence)
+    share = prevalence if share is None else share
+    first = np.sum(weighted * ill, axis=1)
+    second = np.empty((len(b), len(b)))
+    for j in range(len(b)):
+        rest = np.sqrt(np.maximum(1 - b[j] ** 2 - b**2, 0))[:, None, None]
+        with_both = norm.sf((threshold - shift[j][:, None] - shift[:, None, :]) / rest)
+        second[j] = np.einsum("a,kc,kac->k", weighted[j], weighted, with_both)
+        second[j, j] = np.sum(weight[j] * x[j] ** 2 * ill[j])
+    cases, controls = share / prevalence, (1 - share) / (1 - prevalence)
+    mean = (cases - controls) * first
+    moments = (cases - controls) * second + controls * np.eye(len(b))
+    covariance = moments - np.outer(mean, mean)
+    gap = first / (prevalence * (1 - prevalence))
+    return np.sqrt(share * (1 - share)) * np.linalg.solve(covariance, gap)
 
 
 def _effect_variances(frequencies, s, w, ld_scores):
