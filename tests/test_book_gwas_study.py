@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gitools.association import ld_matrix
-from gitools.book.studies.gwas import study_traits
+from gitools.book.studies.gwas import replicate_estimates, study_panels, study_traits
 from gitools.simulate import simulate_genotypes
 
 
@@ -57,3 +57,32 @@ def test_one_seed_gives_one_study(linked):
 def test_a_number_of_traits_is_asked_for(linked, n_traits):
     with pytest.raises(ValueError, match="n_traits: got"):
         study_traits(*linked, n_traits, 0.05, 0.3)
+
+
+def test_replicates_differ_by_their_noise_alone(linked):
+    dosages = linked[0][:, :30]
+    R, b = ld_matrix(dosages), np.zeros(30)
+    b[[3, 20]] = 0.2, -0.3
+    found = replicate_estimates(dosages, b, 800, random_state=7)
+    assert found.shape == (800, 30)
+    noise = (1 - b @ R @ b) / len(dosages)
+    assert np.abs(found.mean(axis=0) - R @ b).max() < 4.5 * np.sqrt(noise / 800)
+    error = found - R @ b
+    size = np.einsum("ij,jk,ik->i", error, R, error) / noise / np.sum(R**2)
+    assert abs(size.mean() - 1) < 4 * size.std() / np.sqrt(800)
+
+
+def test_panels_are_inflated_as_their_ld_says():
+    size = {"n_people": 500, "n_variants": 60, "n_blocks": 2}
+    found = study_panels(4, 30, 0.1, 0.3, **size, random_state=8)
+    assert len(set(found.ld_score)) == 4
+    np.testing.assert_allclose(found.inflation / found.ld_score, 1, atol=0.35)
+    assert (found.joint_ratio > 0).all() and (found.curse > 0.9).all()
+    again = study_panels(4, 30, 0.1, 0.3, **size, random_state=8)
+    np.testing.assert_array_equal(again.inflation, found.inflation)
+
+
+@pytest.mark.parametrize("n_panels", [0, 1.5])
+def test_a_number_of_panels_is_asked_for(n_panels):
+    with pytest.raises(ValueError, match="n_panels: got"):
+        study_panels(n_panels, 2, 0.1, 0.3, n_people=100, n_variants=20, n_blocks=1)

@@ -74,6 +74,36 @@ def draw_tagging(estimate, effects, expected) -> None:
     axes[0].set_ylabel("marginal estimate")
 
 
+def draw_direct(expected, R, scaled) -> None:
+    """Two routes to marginal estimates, given R b [p] and LD [p, p].
+
+    `scaled` maps a route's name to its mean estimates [p] and the covariance [p, p] of its noise in
+    units of the residual variance over the number of people. Left the means against R b, right the
+    covariances against LD, as means in bins of equal width.
+    """
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.6))
+    pairs = np.triu_indices(len(R))
+    edges = np.linspace(-1, 1, 21)
+    bins = np.digitize(R[pairs], edges[1:-1])
+    counts = np.bincount(bins, minlength=20)
+    looks = (("blue", "o", 7), ("vermillion", "x", 5))
+    for (name, (mean, covariance)), (color, marker, size) in zip(
+        scaled.items(), looks, strict=True
+    ):
+        style = {"color": COLORS[color], "marker": marker, "ms": size, "ls": "none"}
+        style |= {"mfc": "none"}
+        left.plot(expected, mean, **style, label=name)
+        kept = counts > 0
+        values = np.bincount(bins, covariance[pairs], minlength=20)[kept] / counts[kept]
+        at = np.bincount(bins, R[pairs], minlength=20)[kept] / counts[kept]
+        right.plot(at, values, **style)
+    for axis in (left, right):
+        axis.axline((0, 0), slope=1, color=COLORS["grey"], lw=1, ls="--")
+    left.set(xlabel="R b", ylabel="mean estimate")
+    left.legend(loc="upper left")
+    right.set(xlabel="correlation of two variants", ylabel="covariance of their noise, × n / σ²")
+
+
 def draw_errors(names, values, half_widths) -> None:
     """Root mean squared errors [methods] relative to zero's, with half-widths; log axis."""
     _, axes = plt.subplots(figsize=(6.4, 2.8))

@@ -1,10 +1,14 @@
-"""Association studies of many simulated traits on one panel of genotypes."""
+"""Association studies of many simulated traits, on one panel of genotypes and on several."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
+from gitools.association.ld import ld_matrix
 from gitools.association.regression import genomic_control, marginal_regression
+from gitools.simulate.genotypes import simulate_genotypes
 from gitools.simulate.traits import genetic_values, simulate_effects, simulate_quantitative
 
 _GENOME_WIDE = 5e-8
@@ -103,3 +107,102 @@ def study_traits(
             )
         )
     return TraitStudies(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def replicate_estimates(dosages, b, n_replicates, *, random_state=None) -> np.ndarray:
+    """Marginal estimates for new traits of the same people, all with the same effects.
+
+    Parameters
+    ----------
+    dosages : int array of shape (n, p)
+        Genotypes, no column constant.
+    b : float array of shape (p,)
+        Joint standardised effects, explaining less than 1.
+    n_replicates : int
+        Number of traits.
+    random_state : int, sequence of int, numpy Generator or None
+        Source of randomness.
+
+    Returns
+    -------
+    float array of shape (n_replicates, p)
+        Standardised by the dosages' standard deviations; the trait's variance is 1 in expectation.
+    """
+    rng = np.random.default_rng(random_state)
+    genetic, sd = genetic_values(dosages, b), dosages.std(axis=0)
+    traits = (simulate_quantitative(genetic, random_state=rng) for _ in range(n_replicates))
+    return np.array([marginal_regression(dosages, trait).beta * sd for trait in traits])
+
+
+class PanelStudies(NamedTuple):
+    """What studies on several panels found; one entry for each panel, a mean over its traits.
+
+    Attributes
+    ----------
+    ld_score : float array of shape (n_panels,)
+        Mean LD score, the variant itself counted.
+    inflation, lambda_gc : float arrays of shape (n_panels,)
+        As in `TraitStudies`.
+    curse : float array of shape (n_panels,)
+        Sum of chosen estimates over that of their expectations, over the panel's traits.
+    joint_ratio : float array of shape (n_panels,)
+        Error of joint least squares over that of zero.
+    """
+
+    ld_score: np.ndarray
+    inflation: np.ndarray
+    lambda_gc: np.ndarray
+    curse: np.ndarray
+    joint_ratio: np.ndarray
+
+
+def study_panels(
+    n_panels, n_traits, causal_fraction, h2, *, n_people, n_variants, n_blocks, random_state=None
+) -> PanelStudies:
+    """Simulate panels of genotypes and study several traits on each.
+
+    Parameters
+    ----------
+    n_panels : int
+        Number of panels, the unit of replication.
+    n_traits : int
+        Traits on each.
+    causal_fraction, h2 : float
+        As in `study_traits`.
+    n_people, n_variants, n_blocks : int
+        Size of a panel; a block is a million base pairs long.
+    random_state : int, sequence of int, numpy Generator or None
+        Source of randomness; every panel has a stream of its own.
+
+    Returns
+    -------
+    PanelStudies
+
+    Raises
+    ------
+    ValueError
+        If a number is below 1, or the simulation refuses an argument.
+    """
+    if not isinstance(n_panels, int | np.integer) or n_panels < 1:
+        raise ValueError(f"n_panels: got {n_panels!r}, expected an integer of at least 1")
+    streams = np.random.default_rng(random_state).spawn(n_panels)
+    rows = []
+    for rng in tqdm(streams, desc="panels", disable=bool(os.environ.get("GITOOLS_QUIET"))):
+        length = 1e6 * n_blocks
+        panel = simulate_genotypes(
+            n_people, n_variants, n_blocks=n_blocks, sequence_length=length, random_state=rng
+        )
+        ld = [ld_matrix(panel.dosages[:, panel.blocks == k]) for k in range(n_blocks)]
+        found = study_traits(
+            panel.dosages, panel.blocks, ld, n_traits, causal_fraction, h2, random_state=rng
+        )
+        rows.append(
+            (
+                sum(np.sum(R**2) for R in ld) / len(panel.blocks),
+                found.inflation.mean(),
+                found.lambda_gc.mean(),
+                found.chosen_estimate.sum() / found.chosen_truth.sum(),
+                np.mean(found.joint_error / found.zero_error),
+            )
+        )
+    return PanelStudies(*(np.array(column) for column in zip(*rows, strict=True)))
