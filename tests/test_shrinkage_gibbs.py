@@ -9,7 +9,8 @@ from scipy.stats import kstest
 from sklearn.exceptions import ConvergenceWarning
 
 from gitools.shrinkage import oracle_posterior, spike_and_slab_rss
-from gitools.shrinkage._learnt_prior import draw_noise
+from gitools.shrinkage._gibbs import Chain
+from gitools.shrinkage._learnt_prior import Prior, PriorRedraw, draw_noise
 
 
 def ar1(p, correlation):
@@ -121,6 +122,23 @@ def test_over_draws_from_its_own_prior_it_is_calibrated():
     np.testing.assert_array_less(np.abs(gaps.mean(axis=0)), 3 * error)
     # What a bias would have to exceed to be seen: prior standard deviations 0.047 and 2.2.
     np.testing.assert_array_less(error[:2], [0.01, 0.35])
+
+
+def test_a_redraw_follows_the_conjugate_laws():
+    """Given a large set of well-known effects: means of the fraction and of both variances."""
+    p, k, n, rng = 40, 30, 20_000, np.random.default_rng(12)
+    beta = np.concatenate([np.full(k, 0.1), np.zeros(p - k)])
+    prior = Prior(0.3, 0.02, 0.9)
+    redraw = PriorRedraw(prior, n, set(), rng)
+    chain = Chain(prior.model(beta, np.eye(p), n), range(k), rng, redraw)
+    drawn = []
+    for _ in range(3000):
+        redraw.draw(chain)
+        drawn.append((prior.pi, 1 / prior.slab, prior.noise))
+    fraction, precision, noise = np.mean(drawn, axis=0)
+    assert fraction == pytest.approx((1 + k) / (20 + p), rel=0.01)
+    assert precision == pytest.approx((0.5 + k / 2) / (5 / n + k * 0.1**2 / 2), rel=0.03)
+    assert noise == pytest.approx(1 - k * 0.1**2, rel=0.01)
 
 
 def fit_of_a_locus(beta, R, n, **options):
