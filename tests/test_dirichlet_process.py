@@ -12,7 +12,7 @@ from sklearn.mixture import BayesianGaussianMixture
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gitools.mixtures import ZeroMeanDPMixture
-from gitools.mixtures._stick_ascent import begin, climb, random_starts
+from gitools.mixtures._stick_ascent import begin, climb, merge, random_starts, refill
 from gitools.mixtures._sticks import (
     OwnNoise,
     SharedNoise,
@@ -288,6 +288,28 @@ def test_many_small_fits_at_once_equal_one_by_one():
         alone = begin(starts.take([run]))
         climb(data, alone, prior, 1e-6, 500)
         assert alone.traces[0] == pytest.approx(together.traces[run], rel=1e-9)
+
+
+def test_a_kind_joined_to_another_by_mistake_is_born_again():
+    rng = np.random.default_rng(23)
+    rows, _ = draw(AXES * [[[25]], [[25]], [[1]]], 1500, rng)
+    data, prior = SharedNoise(rows, np.zeros((2, 2))), some_prior()
+    state = begin(start_of(rows, 10))
+    climb(data, state, prior, 1e-6, 2000)
+    merge(data, state, 0, prior, 1e-6, 2000)
+    best = state.traces[0][-1]
+    largest, second = np.argsort(-state.statistics.counts[0])[:2]
+    for array in (state.statistics.counts, state.statistics.scatters):
+        array[0, largest] += array[0, second]
+        array[0, second] = 0
+    stuck = begin(state.statistics)
+    for _ in range(3):
+        elbo, stuck.statistics = sweep(data, stuck.statistics, prior)
+    stuck.traces[0].append(float(elbo[0]))
+    assert elbo[0] < best - 50
+    refill(data, rows, stuck, 0, prior, (1e-4, 1e-6), 2000, rng)
+    assert stuck.traces[0][-1] == pytest.approx(best, abs=0.01)
+    assert np.diff(stuck.traces[0]).min() >= 0
 
 
 def test_one_gaussian_is_one_cluster():

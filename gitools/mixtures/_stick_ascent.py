@@ -1,4 +1,4 @@
-"""Climbing the bound of a stick-breaking mixture: sweeps, safe extrapolation, starts and merges.
+"""Climbing the bound of a stick-breaking mixture: starts, sweeps, jumps, merges and births.
 
 Several runs climb side by side; arrays carry a leading axis of runs, as in `_sticks`.
 
@@ -9,8 +9,8 @@ convergence of any EM algorithm. Scandinavian Journal of Statistics 35, 335-353 
 extrapolation).
 
 Hughes, M. C. and Sudderth, E. B. (2013). Memoized online variational inference for Dirichlet
-process mixture models. Advances in Neural Information Processing Systems 26 (merges that are kept
-only if the bound rises).
+process mixture models. Advances in Neural Information Processing Systems 26 (merges and births
+that are kept only if the bound rises).
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from gitools.mixtures._sticks import (
 # A component with fewer expected rows than this holds nothing that a merge could move.
 _EMPTY = 0.5
 _MERGES_TRIED = 4
+_SHARE_OF_NEW = 0.3
 _SWEEPS_AFTER_MERGE = 3
 _SMALLEST_COUNT = 1e-12
 _ROUNDING = 1e-11
@@ -241,6 +242,44 @@ def _merge_once(data, state, run, prior, tol, max_sweeps):
             state.traces[run].append(float(elbos[best]))
             return True
     return False
+
+
+def refill(data, rows, state, run, prior, tols, max_sweeps, rng):
+    """Seed the empty components of one run anew for as long as that raises the bound.
+
+    A kind that was joined to another by mistake is out of the reach of sweeps and merges: a
+    component must be born for it. Each trial gives a share of the rows to components begun anew,
+    climbs and merges, and is kept if it ends higher by more than the last of `tols` per row.
+    """
+    while state.n_sweeps[run] < max_sweeps:
+        seeded = _seed_empty(rows, state.statistics.take([run]), rng)
+        if seeded is None:
+            return
+        trial = begin(seeded)
+        trial.n_sweeps[0] = state.n_sweeps[run]
+        for tol in tols:
+            climb(data, trial, prior, tol, max_sweeps)
+            merge(data, trial, 0, prior, tol, max_sweeps)
+        state.n_sweeps[run] = trial.n_sweeps[0]
+        reached = state.traces[run][-1]
+        if not trial.traces[0] or trial.traces[0][-1] <= reached + tols[-1] * data.n_rows:
+            return
+        state.statistics.put([run], trial.statistics)
+        state.traces[run].extend(elbo for elbo in trial.traces[0] if elbo > reached)
+        state.converged[run] = trial.converged[0]
+
+
+def _seed_empty(rows, statistics, rng):
+    empty = np.flatnonzero(statistics.counts[0] < _EMPTY)
+    if len(empty) == 0:
+        return None
+    new = random_starts(rows, len(empty), 1, rng)
+    seeded = StickStatistics(
+        (1 - _SHARE_OF_NEW) * statistics.counts, (1 - _SHARE_OF_NEW) * statistics.scatters
+    )
+    seeded.counts[0, empty] = _SHARE_OF_NEW * new.counts[0]
+    seeded.scatters[0, empty] = _SHARE_OF_NEW * new.scatters[0]
+    return seeded
 
 
 def _similar_pairs(statistics, prior):

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gitools.mixtures._stick_ascent import begin, climb, merge, random_starts
+from gitools.mixtures._stick_ascent import begin, climb, merge, random_starts, refill
 from gitools.mixtures._sticks import (
     OwnNoise,
     SharedNoise,
@@ -40,8 +40,8 @@ class ZeroMeanDPMixture(DensityMixin, BaseEstimator):
     :math:`\Lambda_k \sim W(\nu_0, S_0^{-1})` and rows
     :math:`x_i \mid z_i = k \sim N(0, \Lambda_k^{-1})`. The posterior is approximated by a product
     of independent factors, fitted by coordinate ascent on the evidence lower bound (ELBO), with
-    squared extrapolation and merges of components that are kept only where the bound rises.
-    Spare components end up empty.
+    squared extrapolation, merges of components and births of new ones, all of which are kept only
+    where the bound rises. Spare components end up empty.
 
     Inside, each trait is measured in units of its typical size (median absolute value of its
     entries that are not zero, divided by 0.6745), so that rescaling a trait changes nothing but
@@ -182,10 +182,13 @@ class ZeroMeanDPMixture(DensityMixin, BaseEstimator):
         prior = self._prior(unit)
         data = _with_noise(rows, sampling_covariance, unit)
         state = begin(random_starts(rows, self.n_components, self.n_init, rng))
-        for tol in (max(self.tol, _ROUGH_TOL), self.tol):
+        tols = (max(self.tol, _ROUGH_TOL), self.tol)
+        for tol in tols:
             climb(data, state, prior, tol, self.max_iter)
             for run in range(self.n_init):
                 merge(data, state, run, prior, tol, self.max_iter)
+        for run in range(self.n_init):
+            refill(data, rows, state, run, prior, tols, self.max_iter, rng)
         self._keep(state, prior, unit, len(X))
         if not self.converged_:
             warnings.warn(
