@@ -297,6 +297,21 @@ def test_pseudo_validation_finds_a_penalty_near_the_best():
     assert np.mean(excess) < 0.1 * np.mean(gain)
 
 
+def test_patience_leaves_the_path_early_with_the_same_choice():
+    shorter = 0
+    for seed in range(5):
+        _, beta, R = simulate_summary(seed)
+        full = pseudo_validate(beta, R, 2000, 0.5, random_state=seed)
+        left = pseudo_validate(beta, R, 2000, 0.5, patience=10, random_state=seed)
+        tried = left.losses.shape[1]
+        assert left.penalty == full.penalty
+        np.testing.assert_array_equal(left.effects, full.effects)
+        np.testing.assert_array_equal(left.losses, full.losses[:, :tried])
+        np.testing.assert_array_equal(left.penalties, full.penalties[:tried])
+        shorter += tried < 50
+    assert shorter == 5
+
+
 def test_pseudo_validation_without_effects_shrinks_all_to_nearly_nothing():
     sizes = []
     for seed in range(10):
@@ -330,6 +345,7 @@ BAD = [
     (fold_summary_statistics, {"n_folds": 1}, "n_folds: got 1"),
     (fold_summary_statistics, {"residual_variance": 0}, "residual_variance: got 0"),
     (pseudo_validate, {"n_splits": 0}, "n_splits: got 0"),
+    (pseudo_validate, {"patience": 0}, "patience: got 0"),
     (pseudo_validate, {"train_fraction": np.nan}, "train_fraction: got nan"),
 ]
 

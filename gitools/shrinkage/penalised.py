@@ -498,6 +498,7 @@ class PseudoValidation:
     Attributes
     ----------
     penalties : array of shape (n_penalties,)
+        Those that were tried.
     losses : array of shape (n_splits, n_penalties)
         Estimated mean squared error of prediction minus the trait's variance, in units of that
         variance: below 0 is better than predicting nothing.
@@ -525,6 +526,7 @@ def pseudo_validate(
     n_splits=5,
     train_fraction=0.8,
     residual_variance=1.0,
+    patience=None,
     random_state=None,
 ):
     r"""Choose the elastic net's penalty by splits of the summary statistics.
@@ -539,6 +541,9 @@ def pseudo_validate(
     n_splits : int
         Number of random splits, at least 1.
     train_fraction, residual_variance, random_state : see `split_summary_statistics`
+    patience : int, optional
+        Leave the path when the mean loss has not reached a new minimum for so many penalties; its
+        end, where most effects are not zero, costs most. Default: all penalties are tried.
 
     Returns
     -------
@@ -554,13 +559,22 @@ def pseudo_validate(
     n_splits = check_count(n_splits, "n_splits")
     scale = _noise_scale(n, train_fraction, residual_variance)
     penalties = _check_penalties(penalties, beta, l1_ratio, n_penalties, smallest)
-    rng, root = np.random.default_rng(random_state), _root(R)
-    losses = np.empty((n_splits, len(penalties)))
-    for row in losses:
-        noise = scale * (root @ rng.standard_normal(len(beta)))
-        train, validation = _halves(beta, noise, train_fraction)
-        effects = _path(train, R, penalties, l1_ratio, 1e-6, 1000)
-        row[:] = np.einsum("ij,ij->i", effects @ R, effects) - 2 * effects @ validation
-    best = int(np.argmin(losses.mean(axis=0)))
+    patience = len(penalties) if patience is None else check_count(patience, "patience")
+    draws = np.random.default_rng(random_state).standard_normal((n_splits, len(beta)))
+    train, validation = _halves(beta, scale * draws @ _root(R).T, train_fraction)
+    losses = _losses_along_path(train, validation, R, penalties, l1_ratio, patience)
+    penalties, best = penalties[: losses.shape[1]], int(np.argmin(losses.mean(axis=0)))
     effects = _path(beta, R, penalties[: best + 1], l1_ratio, 1e-10, 1000)[best]
     return PseudoValidation(penalties, losses, float(penalties[best]), effects)
+
+
+def _losses_along_path(train, validation, R, penalties, l1_ratio, patience):
+    effects = np.zeros_like(train)
+    losses = np.empty((len(train), len(penalties)))
+    for k, penalty in enumerate(penalties):
+        for split, (seen, unseen) in enumerate(zip(train, validation, strict=True)):
+            b = _minimise(seen, R, penalty, l1_ratio, effects[split], 1e-6, 1000)
+            effects[split], losses[split, k] = b, b @ R @ b - 2 * b @ unseen
+        if k - np.argmin(losses[:, : k + 1].mean(axis=0)) >= patience:
+            return losses[:, : k + 1]
+    return losses

@@ -70,9 +70,10 @@ def _ridge(study, rng):
 
 def _penalised(l1_ratio):
     def fit(study, rng):
-        return Estimate(
-            pseudo_validate(study.beta, study.R, study.n, l1_ratio, random_state=rng).effects
+        found = pseudo_validate(
+            study.beta, study.R, study.n, l1_ratio, patience=10, random_state=rng
         )
+        return Estimate(found.effects)
 
     return fit
 
