@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, cauchy, chi2, kstest, norm
+from scipy.stats import binomtest, cauchy, chi2, kstest, norm, ttest_ind
 
 from gitools.association import (
     acat,
@@ -16,6 +16,7 @@ from gitools.association import (
     monte_carlo_p,
     weighted_chi2_sf,
 )
+from gitools.book.studies import genes as studies
 from gitools.shrinkage import elastic_net_rss, ridge_rss
 
 METHODS = ("squares", "smallest", "burden", "acat")
@@ -289,3 +290,66 @@ def test_the_study_of_power_runs():
     for name in study.ARCHITECTURES[:3]:
         ratio = study.likelihood_ratio(name, z, R)
         assert abs(ratio.mean() - 1) < 5 * ratio.std() / np.sqrt(20_000)
+
+
+def test_the_study_of_shrunken_effects_runs():
+    table = benchmark("gene_shrunken").main(["--quick"])
+    null = table[(table.study == "null") & (table.null == "simulated")]
+    sums = null.groupby("level")[["rejections", "tests"]].sum()
+    assert binomtest(int(sums.rejections[0.05]), int(sums.tests[0.05]), 0.05).pvalue > 1e-4
+    assert set(table[table.study == "neighbour"].shrinker) == {"squares", "gene alone", "block"}
+
+
+def test_overlap_by_counting():
+    called = np.array([1, 1, 0, 0, 0, 1], dtype=bool)
+    # Two of three members are called; of 20 possible sets 9 have two, one has three.
+    assert studies.overlap_p(called, np.array([0, 1, 2])) == pytest.approx(10 / 20)
+    assert studies.overlap_p(called, np.array([2, 3, 4])) == 1
+
+
+def test_competitive_regression_as_a_t_test():
+    p = np.random.default_rng(21).random(200)
+    members = np.arange(40)
+    score = norm.isf(p)
+    t_test = ttest_ind(score[:40], score[40:], alternative="greater").pvalue
+    assert studies.competitive_p(p, members) == pytest.approx(t_test)
+    size = np.random.default_rng(22).random(200)
+    scored = norm.sf(score + 3 * (np.arange(200) < 40) + 10 * size)
+    assert studies.competitive_p(scored, members, size[:, None]) < 1e-10
+    shifted = norm.sf(score + 10 * size)
+    with_size = studies.competitive_p(shifted, members, size[:, None])
+    assert with_size == pytest.approx(studies.competitive_p(p, members, size[:, None]))
+
+
+def test_null_traits_and_their_tests():
+    rng = np.random.default_rng(23)
+    dosages = rng.binomial(2, 0.4, (300, 12))
+    z = studies.null_traits(dosages, 400, random_state=1)
+    assert z.shape == (400, 12)
+    assert abs(z.std() - 1) < 0.05
+    genes = [np.arange(5), np.arange(5, 12)]
+    ld = [np.corrcoef(dosages[:, gene], rowvar=False) for gene in genes]
+    found = studies.study_null_tests(z, genes, ld)
+    for name, p in found.items():
+        assert p.shape == (400, 2)
+        assert (p > 0).all()
+        low, high = (0.02, 0.09) if "Bonferroni" not in name else (0.0, 0.09)
+        rate, *interval = studies.rates_with_intervals(p, 0.05, random_state=2)
+        assert low < rate < high
+        assert interval[0] <= rate <= interval[1]
+    beta = z[0, genes[0]] / np.sqrt(300)
+    for name, method in (("squares", "squares"), ("ACAT", "acat"), ("burden", "burden")):
+        alone = gene_test(beta, ld[0], 300, method=method).p
+        assert found[name][0, 0] == pytest.approx(alone)
+    sidak = gene_test(beta, ld[0], 300, method="smallest").p
+    assert found["smallest p, Li and Ji"][0, 0] == pytest.approx(sidak)
+
+
+def test_pathways_without_and_with_something_to_find():
+    spectra = [np.linalg.eigvalsh(ar1(size, 0.7)) for size in range(2, 42)] * 5
+    quiet = studies.study_pathways(spectra, 0.0, 20, 5, set_size=20, random_state=3)
+    assert set(quiet.overlap) == {"random", "large", "planted"}
+    assert quiet.with_size["large"].shape == (100,)
+    assert 0.3 < np.median(quiet.regression["random"]) < 0.7
+    loud = studies.study_pathways(spectra, 0.05, 20, 5, set_size=20, factor=20.0, random_state=3)
+    assert np.median(loud.with_size["planted"]) < 0.01
