@@ -63,7 +63,10 @@ def test_studies_run_and_their_arrays_belong_together():
     kinds = dirichlet.study_kinds(covariances, weights, 500, 3, n_fresh=500, random_state=1)
     assert kinds.n_clusters.tolist() == [2, 2, 2]
     assert np.all(kinds.ari_true - kinds.ari_fitted < 0.1)
-    pairs = dirichlet.study_pairs(covariances, weights, 20, 2, 60, 10, random_state=1)
+    pairs = dirichlet.study_pairs(
+        lambda rng: dirichlet.draw_from_prior(20, 1.0, 4.0, np.eye(2), rng),
+        2, 60, 10, random_state=1,
+    )  # fmt: skip
     assert pairs.exact_pairs.shape == pairs.variational_pairs.shape == pairs.same.shape == (2, 190)
     assert np.all(pairs.exact_clusters >= 1)
     elbos, occupied = dirichlet.climb_from_many_starts(

@@ -5,13 +5,45 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, wishart
 from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
 from gitools.mixtures._stick_ascent import begin, climb, merge, random_starts
 from gitools.mixtures._sticks import SharedNoise, StickFactors, StickPrior, normalise
 from gitools.mixtures.dirichlet_process import ZeroMeanDPMixture
+
+# Covariance of the effects of a single kind of variant on two traits.
+ONE_KIND = ((1.0, 0.5), (0.5, 1.0))
+
+
+def four_kinds():
+    """Variants of no effect (nearly), on trait A, on B, on both: covariances and weights."""
+    little = np.eye(2) / 75
+    large = np.array([[[0, 0], [0, 0]], [[1, 0], [0, 0]], [[0, 0], [0, 1]], [[1, 0.8], [0.8, 1]]])
+    return large + little, np.array([0.64, 0.12, 0.12, 0.12])
+
+
+def draw_cut(covariance, rng, n=1000, cutoff=2.5):
+    """Rows of one Gaussian, of which some entry exceeds `cutoff` standard deviations."""
+    X, _ = draw_mixture([covariance], [1.0], 80 * n, rng)
+    passed = (np.abs(X) > cutoff * np.sqrt(np.diag(covariance))).any(axis=1)
+    return X[passed][:n]
+
+
+def draw_heavy(covariance, rng, n=2000, dof=4):
+    """Rows of a bivariate t distribution."""
+    X, _ = draw_mixture([covariance], [1.0], n, rng)
+    return X / np.sqrt(rng.chisquare(dof, (n, 1)) / dof)
+
+
+def draw_from_prior(n, concentration, dof, scale, rng, n_sticks=100):
+    """Rows and kinds of a mixture that is itself drawn from the Dirichlet process's prior."""
+    v = rng.beta(1, concentration, n_sticks)
+    v[-1] = 1
+    weights = v * np.append(1, np.cumprod(1 - v[:-1]))
+    precisions = wishart(dof, np.linalg.inv(scale)).rvs(n_sticks, random_state=rng)
+    return draw_mixture(np.linalg.inv(precisions), weights / weights.sum(), n, rng)
 
 
 def bar(iterable):
@@ -274,7 +306,7 @@ class PairStudy(NamedTuple):
     same: np.ndarray
 
 
-def study_pairs(covariances, weights, n, n_datasets, n_sweeps, n_dropped, *, random_state=None):
+def study_pairs(draw, n_datasets, n_sweeps, n_dropped, *, random_state=None):
     """Compare the variational answer with Gibbs sampling on many small data sets.
 
     Both use concentration 1, nu_0 = 4 and S_0 = I. Probabilities are kept within 1e-3 and
@@ -282,9 +314,9 @@ def study_pairs(covariances, weights, n, n_datasets, n_sweeps, n_dropped, *, ran
 
     Parameters
     ----------
-    covariances : array of shape (K, 2, 2)
-    weights : array of shape (K,)
-    n, n_datasets, n_sweeps, n_dropped : int
+    draw : callable
+        From a numpy Generator to rows (n, 2) and their kinds (n,).
+    n_datasets, n_sweeps, n_dropped : int
     random_state : int, sequence of int or numpy Generator
 
     Returns
@@ -292,8 +324,9 @@ def study_pairs(covariances, weights, n, n_datasets, n_sweeps, n_dropped, *, ran
     PairStudy
     """
     rng = np.random.default_rng(random_state)
-    drawn = [draw_mixture(covariances, weights, n, rng) for _ in range(n_datasets)]
+    drawn = [draw(rng) for _ in range(n_datasets)]
     X = np.array([rows for rows, _ in drawn])
+    n = X.shape[1]
     scales = np.repeat(np.eye(2)[None], n_datasets, axis=0)
     gibbs = gibbs_clusters(X, 1.0, 4.0, scales, n_sweeps, n_dropped, random_state=rng)
     q = [variational_responsibilities(rows, 1.0, 4.0, np.eye(2), random_state=rng) for rows in X]

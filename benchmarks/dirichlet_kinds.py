@@ -1,0 +1,59 @@
+"""How many kinds of variant? The replicate studies that chapter 41 reads.
+
+    python benchmarks/dirichlet_kinds.py
+
+Four studies, each data set fitted from one start with default settings:
+
+- kinds: 60 data sets of 3,000 variants of four kinds (none, A, B, both) on two traits;
+- known: 20 data sets of 5,000 variants from the two-trait mixture of
+  ``tests/reference/dpmix/known_mixtures.npz``;
+- cut: 60 data sets of one kind, the first 1,000 variants whose effect on some trait exceeds 2.5
+  standard deviations;
+- heavy: 60 data sets of one kind, 2,000 variants with effects from a bivariate t distribution with
+  4 degrees of freedom.
+
+One row for each data set goes to ``benchmarks/dirichlet_kinds.csv``.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gitools.book.studies.dirichlet import (
+    ONE_KIND,
+    count_clusters,
+    draw_cut,
+    draw_heavy,
+    four_kinds,
+    study_kinds,
+)
+
+TABLE = Path(__file__).with_suffix(".csv")
+KNOWN = Path(__file__).parents[1] / "tests" / "reference" / "dpmix" / "known_mixtures.npz"
+
+
+def main() -> None:
+    """Run the studies, write the table and print its averages."""
+    with np.load(KNOWN) as file:
+        known = file["sim2_Sigma"], file["sim2_pi"]
+    studies = {
+        "kinds": study_kinds(*four_kinds(), 3000, 60, random_state=[41, 21])._asdict(),
+        "known": study_kinds(*known, 5000, 20, random_state=[41, 22])._asdict(),
+    }
+    for name, stream, draw in (("cut", 23, draw_cut), ("heavy", 24, draw_heavy)):
+        found = count_clusters(lambda rng, draw=draw: draw(ONE_KIND, rng), 60,
+                               random_state=[41, stream])  # fmt: skip
+        studies[name] = {"n_clusters": found}
+    table = pd.concat(pd.DataFrame(columns).assign(study=name) for name, columns in studies.items())
+    columns = ["study", *(name for name in table.columns if name != "study")]
+    table[columns].to_csv(TABLE, index=False, float_format="%.6g")
+    print(table.groupby("study", sort=False).mean().to_string())
+
+
+if __name__ == "__main__":
+    main()
