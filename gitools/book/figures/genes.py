@@ -131,8 +131,8 @@ def draw_power(tests, architectures, power, low, high) -> None:
         middle = power[:-1, column]
         error = np.abs([middle - low[:-1, column], high[:-1, column] - middle])
         axis.errorbar(middle, rows, xerr=error, fmt="o", ms=5, color=COLORS["blue"], capsize=2)
-        axis.set(title=name, xlim=(0, 1), xlabel="power")
-        axis.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+        axis.set(title=name, xlim=(0, 1.15 * high.max()), xlabel="power")
+        axis.xaxis.set_major_locator(MaxNLocator(3))
     axes[0].set_yticks(rows, tests[:-1])
 
 

@@ -4,11 +4,13 @@ import os
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtr
 from scipy.stats import chi2, hypergeom, norm, t
 from tqdm import tqdm
 
 from gitools.association.gene_tests import acat, effective_tests
+from gitools.association.ld import ld_matrix
 from gitools.association.weighted_chi2 import weighted_chi2_sf
 
 
@@ -238,3 +240,103 @@ def rates_with_intervals(p, level, n_boots=2000, *, random_state=None):
     boots = rates[rng.integers(len(rates), size=(n_boots, len(rates)))].mean(axis=1)
     low, high = np.quantile(boots, [0.025, 0.975])
     return float(rates.mean()), float(low), float(high)
+
+
+def thresholds(tail, spectra, p) -> np.ndarray:
+    """Where each gene's tail probability is p, by bisection.
+
+    Parameters
+    ----------
+    tail : callable
+        ``tail(q, spectra)`` for thresholds (n_genes,).
+    spectra : list of arrays
+        Eigenvalues of each gene's LD; sums below 10,000 are looked through.
+    p : float
+
+    Returns
+    -------
+    ndarray of shape (n_genes,)
+    """
+    low, high = np.zeros(len(spectra)), np.full(len(spectra), 1e4)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = tail(middle, spectra) > p
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return (low + high) / 2
+
+
+def squares_by_panel(z, dosages, genes) -> np.ndarray:
+    """P-values of sums of squares with the LD of given people.
+
+    Parameters
+    ----------
+    z : array of shape (n_traits, p)
+    dosages : int array of shape (n_people, p)
+        The people from whom LD is taken.
+    genes : list of int arrays
+
+    Returns
+    -------
+    ndarray of shape (n_traits, n_genes)
+    """
+    p = []
+    for gene in genes:
+        weights = np.maximum(np.linalg.eigvalsh(ld_matrix(dosages[:, gene])), 0)
+        p.append(weighted_chi2_sf((z[:, gene] ** 2).sum(axis=1), weights))
+    return np.stack(p, axis=1)
+
+
+def read_power(path) -> pd.DataFrame:
+    """Powers from the table of benchmarks/gene_power.py.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    DataFrame
+        A row a gene, a column for each pair (test, architecture).
+    """
+    table = pd.read_csv(path)
+    table["power"] = table.rejections / table.data_sets
+    return table.pivot(index="gene", columns=["test", "architecture"], values="power")
+
+
+def paired_difference(power, first, second) -> tuple[float, float]:
+    """Mean difference of two columns over genes, and two standard errors.
+
+    Parameters
+    ----------
+    power : DataFrame
+        See `read_power`.
+    first, second : pairs (test, architecture)
+
+    Returns
+    -------
+    difference, error : float
+    """
+    gap = power[first] - power[second]
+    return gap.mean(), 2 * gap.std(ddof=1) / np.sqrt(len(gap))
+
+
+def power_with_intervals(power, tests, architectures, n_boots=2000, *, random_state=None):
+    """Powers and bootstrap intervals over genes.
+
+    Parameters
+    ----------
+    power : DataFrame
+        See `read_power`.
+    tests, architectures : lists of str
+    n_boots : int
+    random_state : int, sequence of int, numpy Generator or None
+
+    Returns
+    -------
+    mean, low, high : arrays of shape (n_tests, n_architectures)
+    """
+    rng = np.random.default_rng(random_state)
+    values = np.stack([power[test][architectures].to_numpy() for test in tests], axis=1)
+    boots = values[rng.integers(len(values), size=(n_boots, len(values)))].mean(axis=1)
+    low, high = np.quantile(boots, [0.025, 0.975], axis=0)
+    return values.mean(axis=0), low, high
