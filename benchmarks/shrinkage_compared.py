@@ -85,17 +85,25 @@ SETTINGS = {
 }
 
 
-def methods_of(setting: Setting) -> list[str]:
-    """The methods run in a setting.
+SAMPLED = [
+    "ours-base",
+    "ours-n-10k",
+    "ours-n-250k",
+    "ours-h2-0.001",
+    "ours-h2-0.02",
+    "ours-causal-0.002",
+    "ours-p-100",
+]
+"""Settings with the ceiling and the sampled spike-and-slab: chains take minutes where many variants
+are causal, and the ceiling must be told the prior that the effects were drawn from."""
 
-    The ceiling needs the prior that effects were drawn from, which is not the one it is told where
-    they were rescaled, heavy-tailed, or of a binary trait; sampling takes minutes on 2,000 variants
-    and on regions with 50 causal ones, as does the lasso's path.
-    """
-    told = not (setting.exact_h2 or setting.binary or setting.shape != "normal")
-    left_out = set() if told and setting.panel == "in sample" else {"ceiling"}
-    left_out |= {"ceiling", "gibbs", "lasso"} if setting.p > 500 else set()
-    return [name for name in METHODS if name not in left_out]
+
+def methods_of(name: str) -> list[str]:
+    """The methods run in a setting."""
+    left_out = set() if name in SAMPLED else {"ceiling", "gibbs"}
+    if SETTINGS[name].p > 500:
+        left_out.add("lasso")
+    return [method for method in METHODS if method not in left_out]
 
 
 def draw_panel(setting: Setting, rng):
@@ -184,7 +192,7 @@ def missing(replicates: int, methods, settings) -> list[tuple]:
     groups = {}
     for replicate, name in itertools.product(range(replicates), settings):
         setting = SETTINGS[name]
-        absent = [m for m in methods_of(setting) if m in methods]
+        absent = [m for m in methods_of(name) if m in methods]
         absent = [m for m in absent if (name, replicate, m) not in done]
         key = (int(setting.panel == "another population"), int(setting.binary))
         if absent:
