@@ -26,11 +26,11 @@ import pandas as pd
 
 from gitools.book.studies.dirichlet import (
     ONE_KIND,
-    count_clusters,
     draw_cut,
     draw_heavy,
     four_kinds,
     study_kinds,
+    study_one_kind,
 )
 
 TABLE = Path(__file__).with_suffix(".csv")
@@ -46,9 +46,10 @@ def main() -> None:
         "known": study_kinds(*known, 5000, 20, random_state=[41, 22])._asdict(),
     }
     for name, stream, draw in (("cut", 23, draw_cut), ("heavy", 24, draw_heavy)):
-        found = count_clusters(lambda rng, draw=draw: draw(ONE_KIND, rng), 60,
-                               random_state=[41, stream])  # fmt: skip
-        studies[name] = {"n_clusters": found}
+        found = study_one_kind(
+            lambda rng, draw=draw: draw(ONE_KIND, rng), 60, random_state=[41, stream]
+        )
+        studies[name] = found._asdict()
     table = pd.concat(pd.DataFrame(columns).assign(study=name) for name, columns in studies.items())
     columns = ["study", *(name for name in table.columns if name != "study")]
     table[columns].to_csv(TABLE, index=False, float_format="%.6g")

@@ -121,27 +121,43 @@ def study_kinds(covariances, weights, n, n_datasets, *, n_fresh=5000, random_sta
     return KindStudy(*(np.array(column) for column in zip(*found, strict=True)))
 
 
-def count_clusters(draw, n_datasets, *, random_state=None):
-    """Number of clusters in each of many data sets, one start each.
+class OneKindStudy(NamedTuple):
+    """One entry for each data set.
+
+    Attributes
+    ----------
+    n_clusters : int array of shape (n_datasets,)
+    variance, correlation : float arrays of shape (n_datasets,)
+        Mean variance over the two traits, and correlation, of the heaviest component.
+    """
+
+    n_clusters: np.ndarray
+    variance: np.ndarray
+    correlation: np.ndarray
+
+
+def study_one_kind(draw, n_datasets, *, random_state=None):
+    """Fit many data sets of a single kind of variant on two traits, one start each.
 
     Parameters
     ----------
     draw : callable
-        From a numpy Generator to a data set, (n, d).
+        From a numpy Generator to a data set, (n, 2).
     n_datasets : int
     random_state : int, sequence of int or numpy Generator
 
     Returns
     -------
-    int array of shape (n_datasets,)
+    OneKindStudy
     """
     rng = np.random.default_rng(random_state)
-    return np.array(
-        [
-            ZeroMeanDPMixture(n_init=1, random_state=rng).fit(draw(rng)).n_clusters_
-            for _ in bar(range(n_datasets))
-        ]
-    )
+    found = []
+    for _ in bar(range(n_datasets)):
+        mixture = ZeroMeanDPMixture(n_init=1, random_state=rng).fit(draw(rng))
+        heaviest = mixture.covariances_[mixture.weights_.argmax()]
+        correlation = heaviest[0, 1] / np.sqrt(heaviest[0, 0] * heaviest[1, 1])
+        found.append((mixture.n_clusters_, np.trace(heaviest) / 2, correlation))
+    return OneKindStudy(*(np.array(column) for column in zip(*found, strict=True)))
 
 
 def climb_from_many_starts(X, n_components, concentration, n_starts, *, random_state=None):
