@@ -3,6 +3,7 @@
 from gitools.shrinkage._checks import check_summary_statistics, nearest_correlation
 from gitools.shrinkage._credible_sets import CredibleSet
 from gitools.shrinkage.ld_diagnostics import KrigingResult, estimate_s_rss, kriging_rss
+from gitools.shrinkage.neural import NeuralShrinkage, ShrunkenEffects
 from gitools.shrinkage.oracle import (
     OraclePosterior,
     oracle_pip,
@@ -25,8 +26,10 @@ from gitools.shrinkage.susie import SusieFit, susie, susie_rss
 __all__ = [
     "CredibleSet",
     "KrigingResult",
+    "NeuralShrinkage",
     "OraclePosterior",
     "PseudoValidation",
+    "ShrunkenEffects",
     "SpikeAndSlabFit",
     "SusieFit",
     "check_summary_statistics",
