@@ -78,7 +78,7 @@ def null_study(ld, n_tested, n_null, rng):
                 rejected = np.array(p) <= level * (1 + 1e-9)
                 rows += [
                     {
-                        "study": "null",
+                        "study": "no effect",
                         "gene": gene,
                         "shrinker": name,
                         "null": kind,

@@ -294,7 +294,7 @@ def test_the_study_of_power_runs():
 
 def test_the_study_of_shrunken_effects_runs():
     table = benchmark("gene_shrunken").main(["--quick"])
-    null = table[(table.study == "null") & (table.null == "simulated")]
+    null = table[(table.study == "no effect") & (table.null == "simulated")]
     sums = null.groupby("level")[["rejections", "tests"]].sum()
     assert binomtest(int(sums.rejections[0.05]), int(sums.tests[0.05]), 0.05).pvalue > 1e-4
     assert set(table[table.study == "neighbour"].shrinker) == {"squares", "gene alone", "block"}

@@ -108,7 +108,7 @@ def draw_calibration(names, levels, rates, lows, highs) -> None:
 def draw_qq(named) -> None:
     """QQ plot of null p-values on −log10 scales: name to p [m]."""
     _, axes = plt.subplots(figsize=(5.2, 4.2))
-    places = ((30, (-8, 8), "right"), (2, (6, 10), "right"))
+    places = ((30, (-8, 8), "right"), (0, (2, 8), "right"))
     for (name, p), color, place in zip(named.items(), ("vermillion", "blue"), places, strict=True):
         observed = np.sort(-np.log10(p))[::-1]
         expected = -np.log10((np.arange(len(p)) + 0.5) / len(p))
