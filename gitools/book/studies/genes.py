@@ -303,6 +303,23 @@ def read_power(path) -> pd.DataFrame:
     return table.pivot(index="gene", columns=["test", "architecture"], values="power")
 
 
+def rejection_rates(table) -> pd.Series:
+    """Rates over genes from the table of benchmarks/gene_shrunken.py.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of one of its studies.
+
+    Returns
+    -------
+    Series
+        Rejections over tests by (shrinker, null, level).
+    """
+    sums = table.groupby(["shrinker", "null", "level"])[["rejections", "tests"]].sum()
+    return sums.rejections / sums.tests
+
+
 def paired_difference(power, first, second) -> tuple[float, float]:
     """Mean difference of two columns over genes, and two standard errors.
 
