@@ -86,6 +86,31 @@ def susie_table():
     return table(header, lines)
 
 
+def gibbs_table():
+    """Sampled and variational spike-and-slab beside the oracle."""
+    lines = [
+        [
+            row["p"],
+            row["method"],
+            row["seconds"],
+            f"{row['relative_error']} ({row['error_low']} to {row['error_high']})",
+        ]
+        for row in rows_of("gibbs")
+        if row["method"] != "truth"
+    ]
+    return table(["variants", "method", "seconds a locus", "error, oracle = 1"], lines)
+
+
+def gene_p_values_table():
+    """Tails of weighted chi-square sums against 40-digit values."""
+    lines = [
+        [row["method"], row["genes_per_second"] or "–"]
+        + [row[f"error_to_1e-{k}"] for k in (4, 8, 12)]
+        for row in rows_of("gene_p_values")
+    ]
+    return table(["method", "genes a second", "error to 1e-4", "to 1e-8", "to 1e-12"], lines)
+
+
 def notebooks_table():
     """Seconds of notebooks and of make book."""
     lines = [[f"`{row['what']}`", row["seconds"]] for row in rows_of("notebooks")]
@@ -97,6 +122,8 @@ TABLES = {
     "marginal_regression": marginal_regression_table,
     "coordinate_descent": coordinate_descent_table,
     "susie": susie_table,
+    "gibbs": gibbs_table,
+    "gene_p_values": gene_p_values_table,
     "notebooks": notebooks_table,
 }
 

@@ -33,7 +33,16 @@ def test_tables_are_those_of_the_benchmarks():
 
 
 @pytest.mark.parametrize(
-    "name", ["em", "marginal_regression", "coordinate_descent", "susie", "notebooks"]
+    "name",
+    [
+        "em",
+        "marginal_regression",
+        "coordinate_descent",
+        "susie",
+        "gibbs",
+        "gene_p_values",
+        "notebooks",
+    ],
 )
 def test_a_changed_measurement_is_seen(name, monkeypatch):
     readme = script("readme")
