@@ -4,6 +4,7 @@
     python benchmarks/neural_shrinkage.py compare    -> benchmarks/neural_shrinkage.csv
                                                         and benchmarks/neural_symmetry.csv
     python benchmarks/neural_shrinkage.py ceiling    -> benchmarks/neural_ceiling.csv
+    python benchmarks/neural_shrinkage.py speed      -> benchmarks/neural_speed.csv
 
 The unit of replication is the data set: a trait on a window of a simulated stretch that no
 training saw. ``ablation`` trains every variant of the network anew, small and alike: 160 steps of
@@ -18,7 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
 import time
+import tracemalloc
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -290,7 +293,57 @@ def ceiling():
     print(table.groupby("setting").mean(numeric_only=True))
 
 
+def speed():
+    """Seconds and memory of one call, for one block of p variants and for many of 500."""
+    rng, rows = np.random.default_rng([35, 500]), []
+    ours = NeuralShrinkage.pretrained()
+    values = SETTINGS["dense"]
+    for n_blocks, p in ((1, 250), (1, 500), (1, 1000), (1, 2000), (4, 500), (16, 500)):
+        blocks = [
+            draw_block(simulate_stretch(p, rng), exchangeable(*values), rng, sizes=(p, p), cells=p)
+            for _ in range(n_blocks)
+        ]
+        z = np.concatenate([block.z[:, 0] for block in blocks])
+        R, one = [block.R for block in blocks], np.ones(n_blocks * p)
+        calls = {"neural": partial(ours.predict, z, one, R)}
+        if n_blocks == 1:
+            n, h2, _ = values
+            beta, R = z / np.sqrt(n), R[0]
+            calls["ridge"] = partial(ridge_rss, beta, R, n, h2)
+            calls["SuSiE"] = partial(susie_rss, z, R, n, L=10)
+            calls["spike and slab"] = partial(spike_and_slab_rss, beta, R, n)
+        for name, call in calls.items():
+            row = {"method": name, "blocks": n_blocks, "variants": n_blocks * p}
+            rows.append(row | {"seconds": fastest(call), "megabytes": peak(call)})
+    table = pd.DataFrame(rows)
+    table.to_csv(HERE / "neural_speed.csv", index=False, float_format="%.4g")
+    print(table.assign(a_second=table.variants / table.seconds).to_string())
+
+
+def fastest(call, repeats=3):
+    """Least processor time of several calls, in seconds."""
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            call()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def peak(call):
+    """Most memory allocated during a call, in megabytes; the LD matrices are there before."""
+    tracemalloc.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        call()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / 1e6
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    {"ablation": ablation, "compare": compare, "ceiling": ceiling}[sys.argv[1]]()
+    {"ablation": ablation, "compare": compare, "ceiling": ceiling, "speed": speed}[sys.argv[1]]()

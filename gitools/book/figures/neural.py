@@ -21,6 +21,7 @@ def draw_scaled(own, scaled, names) -> None:
         axis.plot([-limit, limit], [-limit, limit], color=COLORS["grey"], lw=1, ls="--")
         axis.plot(x, y, ".", color=COLORS["blue"], ms=5)
         axis.set(title=name, xlabel="output", ylabel="10 × output at a tenth")
+        axis.locator_params(nbins=5)
 
 
 def draw_neighbours(correlations, signed, absolute) -> None:
