@@ -147,7 +147,8 @@ def binary_study(setting: Setting, effects, dosages, rng):
     fit = marginal_regression(sampled, status / status.std())
     n = n_effective(len(cases), len(controls))
     scale = sampled.std(axis=0)
-    target = binary_target(effects, PREVALENCE, 0.5)
+    frequencies = dosages.mean(axis=0) / 2
+    target = binary_target(effects, PREVALENCE, 0.5, frequencies=frequencies)
     return target, fit.beta * scale, fit.se * scale, n, ld_matrix(sampled)
 
 
