@@ -3,6 +3,7 @@
     python benchmarks/neural_shrinkage.py ablation   -> benchmarks/neural_ablation.csv
     python benchmarks/neural_shrinkage.py compare    -> benchmarks/neural_shrinkage.csv
                                                         and benchmarks/neural_symmetry.csv
+    python benchmarks/neural_shrinkage.py release    -> benchmarks/neural_release.csv
     python benchmarks/neural_shrinkage.py ceiling    -> benchmarks/neural_ceiling.csv
     python benchmarks/neural_shrinkage.py speed      -> benchmarks/neural_speed.csv
 
@@ -162,10 +163,10 @@ def records(name, tests, weights, estimates, seconds):
     return rows
 
 
-def published(rng):
-    """The published layout at work: four members on blocks of the realistic prior."""
+def published(rng, prior):
+    """The published layout at work: four members on blocks with settings of a prior."""
     stretches = [simulate_stretch(600, rng) for _ in range(24)]
-    draw = lambda one: thinned(draw_block(one, SettingsPrior(), rng, **SMALL), rng, 2)  # noqa: E731
+    draw = lambda one: thinned(draw_block(one, prior, rng, **SMALL), rng, 2)  # noqa: E731
     blocks = [draw(stretches[k % 20]) for k in range(120)]
     held_out = [draw(one) for one in stretches[20:] for _ in range(4)]
     model = PublishedShrinkage(n_members=4, max_epochs=25, random_state=rng)
@@ -175,7 +176,7 @@ def published(rng):
 def compare():
     """Write errors, correlations and average precision of every method on every data set."""
     rng = np.random.default_rng([35, 300])
-    peers = published(np.random.default_rng([35, 301]))
+    peers = published(np.random.default_rng([35, 301]), SettingsPrior())
     ours = NeuralShrinkage.pretrained()
     bar = tqdm(range(N_STRETCHES), desc="stretches", disable=HIDDEN)
     stretches = [simulate_stretch(N_VARIANTS, rng) for _ in bar]
@@ -228,6 +229,26 @@ def methods(setting, place, k, block, values, ours, peers):
             row["announced"] = answer.sd @ answer.sd
         rows.append(row)
     return rows
+
+
+def release():
+    """The changes of `symmetries` for members trained and tested in the release's settings."""
+    rng = np.random.default_rng([35, 310])
+    peers = published(np.random.default_rng([35, 311]), ReleaseSettings())
+    stretches = [simulate_stretch(N_VARIANTS, rng) for _ in range(N_STRETCHES)]
+    rows = []
+    for stretch in tqdm(stretches, disable=HIDDEN):
+        block = draw_block(
+            stretch, ReleaseSettings(), rng, sizes=(N_VARIANTS,) * 2, cells=N_VARIANTS * 5
+        )
+        for k in range(TRAITS_EACH):
+            beta, se = block.z[:, k] * block.se[k], np.full(N_VARIANTS, block.se[k])
+            error = (peers.predict(beta, se, block.R) / block.se[k] - block.u[:, k]) ** 2
+            row = {"error": error.sum(), "truth": np.sum(block.u[:, k] ** 2)}
+            rows.append(row | symmetries(block, k, peers, rng))
+    table = pd.DataFrame(rows)
+    table.to_csv(HERE / "neural_release.csv", index=False, float_format="%.5g")
+    print(table.mean().to_string())
 
 
 def symmetries(block, k, peers, rng):
@@ -346,4 +367,5 @@ def peak(call):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    {"ablation": ablation, "compare": compare, "ceiling": ceiling, "speed": speed}[sys.argv[1]]()
+    stages = {"ablation": ablation, "compare": compare, "release": release}
+    (stages | {"ceiling": ceiling, "speed": speed})[sys.argv[1]]()
