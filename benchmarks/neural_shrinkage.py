@@ -302,7 +302,7 @@ def ceiling():
             guesses = {
                 "neural": ours.predict(beta, np.full(200, 1 / root), R),
                 "spike_and_slab": spike_and_slab_rss(beta, R, n).posterior_mean,
-                "susie": susie_rss(beta * root, R, n, L=10).posterior_mean / root,
+                "susie": susie_rss(beta * root, R, n, L=10).posterior_mean,
                 "optimal": best.posterior_mean,
                 "zero": np.zeros(200),
             }
