@@ -111,6 +111,25 @@ def gene_p_values_table():
     return table(["method", "genes a second", "error to 1e-4", "to 1e-8", "to 1e-12"], lines)
 
 
+def dirichlet_process_table():
+    """The zero-mean Dirichlet-process mixture against BayesianGaussianMixture."""
+    keys = ["seconds_ours", "seconds_sklearn", "time_ratio", "peak_mb_ours", "peak_mb_sklearn"]
+    lines = [
+        [f"{int(row['n']):,} × {row['traits']}", *(row[key] or "–" for key in keys)]
+        for row in rows_of("dirichlet_process")
+    ]
+    peer = "scikit-learn"
+    units = ["gitools, s", f"{peer}, s", "ratio", "gitools, MB", f"{peer}, MB"]
+    return table(["variants × traits", *units], lines)
+
+
+def neural_speed_table():
+    """Neural shrinkage at use beside other methods on the same blocks."""
+    keys = ["variants", "blocks", "seconds", "megabytes"]
+    lines = [[row["method"], *(row[key] for key in keys)] for row in rows_of("neural_speed")]
+    return table(["method", "variants", "blocks", "seconds", "MB"], lines)
+
+
 def notebooks_table():
     """Seconds of notebooks and of make book."""
     lines = [[f"`{row['what']}`", row["seconds"]] for row in rows_of("notebooks")]
@@ -124,6 +143,8 @@ TABLES = {
     "susie": susie_table,
     "gibbs": gibbs_table,
     "gene_p_values": gene_p_values_table,
+    "dirichlet_process": dirichlet_process_table,
+    "neural_speed": neural_speed_table,
     "notebooks": notebooks_table,
 }
 

@@ -41,6 +41,8 @@ def test_tables_are_those_of_the_benchmarks():
         "susie",
         "gibbs",
         "gene_p_values",
+        "dirichlet_process",
+        "neural_speed",
         "notebooks",
     ],
 )
