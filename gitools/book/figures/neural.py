@@ -74,10 +74,8 @@ def draw_history(steps, train, validation) -> None:
     _, axes = plt.subplots()
     axes.plot(steps, train, color=COLORS["grey"], lw=1)
     axes.plot(steps, validation, "o-", color=COLORS["blue"])
-    axes.annotate("training blocks", (steps[2], train[2]), xytext=(6, 8),
-                  textcoords="offset points", color=COLORS["grey"])  # fmt: skip
-    axes.annotate("held-out blocks", (steps[2], validation[2]), xytext=(6, -16),
-                  textcoords="offset points", color=COLORS["blue"])  # fmt: skip
+    for y, text, color in ((0.97, "training blocks", "grey"), (0.89, "held-out blocks", "blue")):
+        axes.text(0.99, y, text, color=COLORS[color], transform=axes.transAxes, ha="right")
     axes.set(xlabel="step", ylabel="weighted squared error")
 
 
