@@ -9,9 +9,10 @@
 
 The unit of replication is the data set: a trait on a window of a simulated stretch that no
 training saw. ``ablation`` trains every variant of the network anew, small and alike: the solver on
-160 blocks, one a step, the published layout in up to 25 passes over two traits of each of as many. ``compare`` and ``ceiling`` take the committed weights.
-Errors are in squared standard errors, summed over the window; those of the ablation are divided by
-the error that the untrained solver announces, as in training.
+160 blocks, one a step, the published layout in up to 25 passes over two traits of each of as many.
+``compare`` and ``ceiling`` take the committed weights. Errors are in squared standard errors,
+summed over the window; those of the ablation are divided by what the untrained
+solver makes of the data, as in training.
 """
 
 import os
