@@ -395,7 +395,8 @@ def test_the_committed_weights_shrink_well_and_say_where_they_come_from(pretrain
 def test_a_strong_signal_does_not_silence_a_distant_one(strong):
     """Scores of thousands are summed in bands; an empty band must add nothing."""
     rng = np.random.default_rng(15)
-    theta = neural_solver.initial_parameters(rng)
+    # One layer, one round: with more of them a later one would find what this one missed.
+    theta = neural_solver.initial_parameters(rng, n_rounds=1, n_layers=1)
     R = np.full((40, 40), 1e-4) + (1 - 1e-4) * np.eye(40)
     z = np.r_[strong, 12.0, rng.normal(0, 0.5, 38)]
     answer = network(theta).posterior(z, np.ones(40), R)
