@@ -7,8 +7,6 @@ input. Run as ``python benchmarks/coordinate_descent.py``; it prints one table a
 benchmarks/coordinate_descent.csv. ``--quick`` runs small sizes and writes nothing.
 """
 
-import argparse
-import csv
 import time
 import warnings
 from itertools import product
@@ -17,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
+from gitools.book.bench import asked_to_be_quick, blas_name, run_table
 from gitools.shrinkage import elastic_net_objective, elastic_net_rss_path
 
 SIZES = (500, 1_000, 2_000)
@@ -138,34 +137,13 @@ def compare(p, l1_ratio, within, repeats):
     }
 
 
-def blas_name():
-    """Names and versions of the BLAS libraries that NumPy and SciPy loaded."""
-    libraries = {
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    }
-    return ", ".join(sorted(libraries)) or "unknown BLAS"
-
-
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
-    quick = parser.parse_args(arguments).quick
+    quick = asked_to_be_quick(__doc__, arguments)
     print(f"Elastic net, path of {N_PENALTIES} penalties, {N_THREADS} thread, {blas_name()}")
-    print("  ".join(COLUMNS))
-    sizes, rows = QUICK_SIZES if quick else SIZES, []
+    cases = product(QUICK_SIZES if quick else SIZES, L1_RATIOS, CLOSE_ENOUGH)
+    rows = (compare(*case, repeats=1 if quick else 3) for case in cases)
     with threadpool_limits(N_THREADS):
-        for p, l1_ratio, within in product(sizes, L1_RATIOS, CLOSE_ENOUGH):
-            row = compare(p, l1_ratio, within, repeats=1 if quick else 3)
-            rows.append(row)
-            print("  ".join(f"{row[name]!s:>{len(name)}}" for name in COLUMNS), flush=True)
-    if not quick:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    return rows
+        return run_table(Path(__file__).with_suffix(".csv"), COLUMNS, rows, quick=quick)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ benchmarks/dirichlet_process.py``; it prints one table and writes it to
 benchmarks/dirichlet_process.csv. ``--quick`` runs small sizes and writes nothing.
 """
 
-import argparse
-import csv
 import time
 import tracemalloc
 import warnings
@@ -22,8 +20,9 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import BayesianGaussianMixture
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
+from gitools.book.bench import asked_to_be_quick, blas_name, run_table
 from gitools.mixtures import ZeroMeanDPMixture
 
 K, CONCENTRATION = 20, 1.0
@@ -162,34 +161,12 @@ def compare(n, d):
     return row
 
 
-def blas_name():
-    """Names and versions of the BLAS libraries that NumPy and SciPy loaded."""
-    libraries = {
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    }
-    return ", ".join(sorted(libraries)) or "unknown BLAS"
-
-
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
-    quick = parser.parse_args(arguments).quick
+    quick = asked_to_be_quick(__doc__, arguments)
     print(f"K = {K}, one start each, {N_THREADS} thread, {blas_name()}")
-    print(",".join(COLUMNS))
-    rows = []
+    rows = (compare(n, d) for n in (QUICK_SIZES if quick else SIZES) for d in TRAITS)
     with threadpool_limits(N_THREADS):
-        for n in QUICK_SIZES if quick else SIZES:
-            for d in TRAITS:
-                rows.append(compare(n, d))
-                print(",".join(str(rows[-1].get(name, "")) for name in COLUMNS), flush=True)
-    if not quick:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    return rows
+        return run_table(Path(__file__).with_suffix(".csv"), COLUMNS, rows, quick=quick)
 
 
 if __name__ == "__main__":

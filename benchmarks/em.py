@@ -7,8 +7,6 @@ it prints one table and writes it to benchmarks/em.csv. ``--quick`` runs small s
 nothing.
 """
 
-import argparse
-import csv
 import time
 import tracemalloc
 import warnings
@@ -17,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
+from gitools.book.bench import asked_to_be_quick, blas_name, run_table
 from gitools.mixtures import GaussianMixtureEM
 
 N_FEATURES, N_COMPONENTS = 4, 5
@@ -137,37 +136,16 @@ def compare(n_samples, repeats):
     }
 
 
-def blas_name():
-    """Names and versions of the BLAS libraries that NumPy and SciPy loaded."""
-    libraries = {
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    }
-    return ", ".join(sorted(libraries)) or "unknown BLAS"
-
-
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
-    quick = parser.parse_args(arguments).quick
+    quick = asked_to_be_quick(__doc__, arguments)
     print(
         f"EM, d = {N_FEATURES}, K = {N_COMPONENTS}, full covariances, {N_THREADS} thread, "
         f"{blas_name()}; to within {CLOSE_ENOUGH:g} of the common optimum"
     )
-    print("  ".join(COLUMNS))
-    rows = []
+    sizes = QUICK_SIZES if quick else SIZES
+    rows = (compare(n, repeats=5 if n <= 100_000 else 1) for n in sizes)
     with threadpool_limits(N_THREADS):
-        for n_samples in QUICK_SIZES if quick else SIZES:
-            row = compare(n_samples, repeats=5 if n_samples <= 100_000 else 1)
-            rows.append(row)
-            print("  ".join(f"{row[name]!s:>{len(name)}}" for name in COLUMNS), flush=True)
-    if not quick:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    return rows
+        return run_table(Path(__file__).with_suffix(".csv"), COLUMNS, rows, quick=quick)
 
 
 if __name__ == "__main__":

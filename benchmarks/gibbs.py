@@ -10,8 +10,6 @@ Run as ``python benchmarks/gibbs.py``; it prints one table and writes it to benc
 ``--quick`` runs one small locus and writes nothing.
 """
 
-import argparse
-import csv
 import os
 import time
 import warnings
@@ -22,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from gitools.book.bench import asked_to_be_quick, run_table
 from gitools.shrinkage import oracle_posterior, spike_and_slab_rss
 
 # As many loci as the smallest standard error worth having asks for, and twenty at the least.
@@ -131,23 +130,12 @@ def summarise(p, loss, seconds, fraction, converged):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a small size, nothing written")
-    quick = parser.parse_args(arguments).quick
+    quick = asked_to_be_quick(__doc__, arguments)
     print("Spike-and-slab effects, CPU seconds a locus (median), 1 thread")
-    print("  ".join(COLUMNS))
-    rows = []
+    sizes = (QUICK if quick else N_LOCI).items()
+    rows = (row for p, n_loci in sizes for row in summarise(p, *study(p, n_loci)))
     with threadpool_limits(1):
-        for p, n_loci in (QUICK if quick else N_LOCI).items():
-            for row in summarise(p, *study(p, n_loci)):
-                rows.append(row)
-                print("  ".join(f"{row[name]!s:>{len(name)}}" for name in COLUMNS), flush=True)
-    if not quick:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    return rows
+        return run_table(Path(__file__).with_suffix(".csv"), COLUMNS, rows, quick=quick)
 
 
 if __name__ == "__main__":

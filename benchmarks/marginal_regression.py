@@ -5,17 +5,16 @@ several runs counts. Run as ``python benchmarks/marginal_regression.py``; it pri
 writes it to benchmarks/marginal_regression.csv. ``--quick`` runs a small size and writes nothing.
 """
 
-import argparse
-import csv
 import time
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import linregress
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from gitools.association import marginal_regression
+from gitools.book.bench import asked_to_be_quick, blas_name, run_table
 
 SIZES = ((1_000, 1_000), (1_000, 10_000), (10_000, 1_000), (10_000, 10_000))
 QUICK_SIZES = ((100, 200),)
@@ -85,34 +84,12 @@ def compare(n, p, repeats):
     }
 
 
-def blas_name():
-    """Names and versions of the BLAS libraries that NumPy and SciPy loaded."""
-    libraries = {
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    }
-    return ", ".join(sorted(libraries)) or "unknown BLAS"
-
-
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small size, nothing written")
-    quick = parser.parse_args(arguments).quick
+    quick = asked_to_be_quick(__doc__, arguments)
     print(f"marginal regression, int8 dosages, {N_THREADS} thread, {blas_name()}")
-    print("  ".join(COLUMNS))
-    rows = []
+    rows = (compare(n, p, repeats=3) for n, p in (QUICK_SIZES if quick else SIZES))
     with threadpool_limits(N_THREADS):
-        for n, p in QUICK_SIZES if quick else SIZES:
-            row = compare(n, p, repeats=3)
-            rows.append(row)
-            print("  ".join(f"{row[name]!s:>{len(name)}}" for name in COLUMNS), flush=True)
-    if not quick:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    return rows
+        return run_table(Path(__file__).with_suffix(".csv"), COLUMNS, rows, quick=quick)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ standardising and credible sets, in two processes that take turns. Run as
 writes nothing (Debian: ``apt install r-cran-susier``).
 """
 
-import argparse
-import csv
 import os
 import shutil
 import subprocess
@@ -19,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
+from gitools.book.bench import asked_to_be_quick, blas_name, run_table
 from gitools.shrinkage.susie import susie
 
 SIZES = ((1_000, 1_000), (1_000, 5_000), (10_000, 1_000))
@@ -131,20 +130,8 @@ def compare(n, p, locus, repeats):
     }
 
 
-def blas_name():
-    """Names and versions of the BLAS libraries that NumPy and SciPy loaded."""
-    libraries = {
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    }
-    return ", ".join(sorted(libraries)) or "unknown BLAS"
-
-
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
-    quick = parser.parse_args(arguments).quick
+    quick = asked_to_be_quick(__doc__, arguments)
     versions = susier_versions()
     if versions is None:
         print("SuSiE: skipped, R with susieR is not here (Debian: apt install r-cran-susier)")
@@ -153,20 +140,13 @@ def main(arguments=None):
         f"SuSiE, L = {N_EFFECTS}, 1 thread: gitools with {blas_name()}, "
         f"susieR {versions[0]} with {' '.join(versions[1:])}"
     )
-    print("  ".join(COLUMNS))
-    rows = []
+    rows = (
+        compare(n, p, locus, repeats=1 if quick else REPEATS)
+        for n, p in (QUICK_SIZES if quick else SIZES)
+        for locus in range(1 if quick else N_LOCI)
+    )
     with threadpool_limits(1):
-        for n, p in QUICK_SIZES if quick else SIZES:
-            for locus in range(1 if quick else N_LOCI):
-                row = compare(n, p, locus, repeats=1 if quick else REPEATS)
-                rows.append(row)
-                print("  ".join(f"{row[name]!s:>{len(name)}}" for name in COLUMNS), flush=True)
-    if not quick:
-        with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    return rows
+        return run_table(Path(__file__).with_suffix(".csv"), COLUMNS, rows, quick=quick)
 
 
 if __name__ == "__main__":
