@@ -10,8 +10,9 @@ marginal effects and LD:
 The variational approximation is a product over variants, :math:`q(b_j, \gamma_j)`, of a
 probability :math:`\alpha_j` of being causal and a Gaussian :math:`N(\mu_j, s_j^2)` given that it
 is; the prior maximises its bound. Under LD it settles on one of several variants that would do,
-and with that on too small a causal fraction. Sampling (`method="gibbs"`) has no such bias and
-averages over the prior instead of picking one; `gitools.shrinkage._gibbs` and
+and with that on too small a causal fraction. Sampling (`method="gibbs"`) does not settle, and
+averages over the prior instead of picking one (where the data say little, the causal fraction is
+drawn towards its weak prior's 1/20); `gitools.shrinkage._gibbs` and
 `gitools.shrinkage._learnt_prior` say how. p is the number of variants, n of people; effects are in
 standard deviations of the trait per standard deviation of the dosage.
 
