@@ -209,7 +209,9 @@ def load_published(path):
     model = PublishedShrinkage(
         hidden, n_neighbours=n_neighbours, n_members=n_members, repairs=repairs
     )
-    members = [build_network(2 * n_neighbours + 3, hidden) for _ in range(n_members)]
+    # Layers draw a start from torch's own stream, which is none of a reader's business.
+    with torch.random.fork_rng(devices=[]):
+        members = [build_network(2 * n_neighbours + 3, hidden) for _ in range(n_members)]
     _check_tensors(path, tensors, stacked_states(members))
     for place, member in enumerate(members):
         state = {name: tensor[place] for name, tensor in tensors.items()}

@@ -1,12 +1,15 @@
 """Methods of shrinkage side by side on one simulated data set, and how they are scored."""
 
 import warnings
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score
 
+from gitools.book.root import find_root
+from gitools.shrinkage.neural import NeuralShrinkage
 from gitools.shrinkage.oracle import oracle_posterior
 from gitools.shrinkage.penalised import pseudo_validate, ridge_rss
 from gitools.shrinkage.spike_and_slab import spike_and_slab_rss
@@ -105,6 +108,36 @@ def _ceiling(study, rng):
     return Estimate(found.posterior_mean, found.pip)
 
 
+def published_weights(name):
+    """Where `benchmarks/published_training.py` keeps the weights of a training."""
+    return find_root() / "benchmarks" / f"published_{name}.safetensors"
+
+
+@cache
+def _published_network(name):
+    # Torch takes seconds to import: only those who use these methods wait for it.
+    from gitools.shrinkage.neural_published_ensemble import load_published
+
+    return load_published(published_weights(name))
+
+
+@cache
+def _our_network():
+    return NeuralShrinkage.pretrained()
+
+
+def _published(name):
+    def fit(study, rng):
+        return Estimate(_published_network(name).predict(study.beta, study.se, study.R))
+
+    return fit
+
+
+def _ours(study, rng):
+    found = _our_network().posterior(study.beta, study.se, study.R)
+    return Estimate(found.mean, found.pip)
+
+
 METHODS = {
     "zero": _zero,
     "marginal": _marginal,
@@ -116,9 +149,15 @@ METHODS = {
     "gibbs": _spike_and_slab("gibbs"),
     "susie": _susie,
     "ceiling": _ceiling,
+    "published": _published("authors"),
+    "published, wide": _published("wide"),
+    "ours": _ours,
 }
 """``constant`` is the best multiple of the marginal effects in hindsight, ``ridge`` is told h2 and
-``ceiling`` the prior; the others learn what they need from the study."""
+``ceiling`` the prior; the others learn what they need from the study or have learnt it before.
+``published`` and ``published, wide`` are the published layout, trained on its authors' settings and
+on the prior that ``ours``, the network of chapter 35, was trained on. The order fixes the random
+streams: add at the end."""
 
 
 def score(study: Study, method, rng) -> dict:
