@@ -11,6 +11,11 @@ from gitools.association.gene_tests import (
     monte_carlo_p,
 )
 from gitools.association.ld import ld_matrix, ld_scores
+from gitools.association.multiple_testing import (
+    PermutationTest,
+    permutation_max,
+    smaller_of_two,
+)
 from gitools.association.regression import (
     GenomicControl,
     MarginalRegression,
@@ -25,6 +30,7 @@ __all__ = [
     "GeneTest",
     "GenomicControl",
     "MarginalRegression",
+    "PermutationTest",
     "acat",
     "draw_null",
     "effective_tests",
@@ -37,5 +43,7 @@ __all__ = [
     "log10_p",
     "marginal_regression",
     "monte_carlo_p",
+    "permutation_max",
+    "smaller_of_two",
     "weighted_chi2_sf",
 ]
