@@ -21,6 +21,7 @@ FLOORS = (
     "shrinkage",
     "genomes",
     "structure",
+    "pipeline",
     "book",
 )
 _HEAVY = ("nvidia", "cuda", "triton")
