@@ -21,7 +21,6 @@ from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
 from gitools.book.studies import expression as study
-from gitools.mixtures import GaussianMixtureEM
 from gitools.simulate.expression import simulate_expression, simulate_pairs
 
 FOLDER = Path(__file__).parent
@@ -93,28 +92,13 @@ def pairs_table(setting: str, rng) -> pd.DataFrame:
     return pd.DataFrame({"data_set": np.arange(N_PAIRS)} | p)
 
 
-def simulate_modules(some: bool, rng):
-    """Standardised profiles of 200 genes over 24 samples, in four modules or none."""
-    module = np.repeat(np.arange(4), (100, 50, 30, 20)) if some else np.zeros(200, dtype=int)
-    shares = np.array([0.5, 0.6, 0.7, 0.8]) if some else np.zeros(1)
-    profiles, noise = rng.normal(size=(4, 24)), rng.normal(size=(200, 24))
-    share = shares[module][:, None]
-    values = np.sqrt(share) * profiles[module] + np.sqrt(1 - share) * noise
-    values -= values.mean(axis=1, keepdims=True)
-    return values / values.std(axis=1, keepdims=True), module
-
-
 def modules_table(setting: str, rng) -> pd.DataFrame:
     """Clusters of genes by BIC, and agreement with the modules at the true number."""
     rows = []
     for data_set in range(N_SETS):
-        X, module = simulate_modules(MODULES[setting], rng)
-        seed = int(rng.integers(2**31))
-        fits = [
-            GaussianMixtureEM(K, "spherical", n_init=5, floor=1e-3, random_state=seed).fit(X)
-            for K in range(1, 8)
-        ]
-        means = KMeans(4, n_init=5, random_state=seed).fit_predict(X)
+        X, module = study.simulate_modules(MODULES[setting], rng)
+        fits = study.fit_gene_clusters(X, random_state=rng)
+        means = KMeans(4, n_init=5, random_state=int(rng.integers(2**31))).fit_predict(X)
         rows.append(
             {
                 "data_set": data_set,

@@ -1,5 +1,7 @@
 """Modes, tails, correlations and missing values of expression, over many simulated data sets."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import stats
 
@@ -206,3 +208,98 @@ def _given(x, missing, mean, covariance):
         return mean
     slope = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[np.ix_(seen, missing)])
     return mean[missing] + (x[seen] - mean[seen]) @ slope
+
+
+MODULE_SIZES = (100, 50, 30, 20)
+MODULE_SHARES = (0.5, 0.6, 0.7, 0.8)
+N_PROFILE = 24
+
+
+def simulate_modules(some: bool, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised profiles of genes over samples, in four modules or in none.
+
+    Parameters
+    ----------
+    some : bool
+        Whether there are modules.
+    rng : numpy Generator
+
+    Returns
+    -------
+    profiles : float array of shape (200, 24)
+        Each row has mean 0 and variance 1.
+    module : int array of shape (200,)
+    """
+    n_genes = sum(MODULE_SIZES)
+    module = np.repeat(np.arange(4), MODULE_SIZES) * some
+    share = np.array(MODULE_SHARES if some else (0.0,))[module][:, None]
+    profiles, noise = rng.normal(size=(4, N_PROFILE)), rng.normal(size=(n_genes, N_PROFILE))
+    values = np.sqrt(share) * profiles[module] + np.sqrt(1 - share) * noise
+    values -= values.mean(axis=1, keepdims=True)
+    return values / values.std(axis=1, keepdims=True), module
+
+
+def fit_gene_clusters(profiles, most: int = 7, *, random_state=None) -> list[GaussianMixtureEM]:
+    """Spherical mixtures over genes with one to `most` components.
+
+    Parameters
+    ----------
+    profiles : float array of shape (n_genes, n_samples)
+    most : int
+    random_state : int, numpy Generator or None
+
+    Returns
+    -------
+    list of GaussianMixtureEM
+    """
+    rng = np.random.default_rng(random_state)
+    return [
+        GaussianMixtureEM(
+            K, "spherical", n_init=5, floor=_FLOOR, random_state=int(rng.integers(2**31))
+        ).fit(profiles)
+        for K in range(1, most + 1)
+    ]
+
+
+class Spots(NamedTuple):
+    """Simulated spots of a microarray.
+
+    Attributes
+    ----------
+    pixels : float array of shape (n_spots, 40, 40)
+        Binary logarithm of the light.
+    on_spot : bool array of shape (n_spots, 40, 40)
+        Pixels of the disc, its hole left out.
+    template : bool array of shape (n_spots, 40, 40)
+        The fixed circle, of radius 15 pixels.
+    truth : float
+        Brightness of the disc, without noise.
+    """
+
+    pixels: np.ndarray
+    on_spot: np.ndarray
+    template: np.ndarray
+    truth: float
+
+
+def simulate_spots(n_spots: int, rng) -> Spots:
+    """Discs of radius 10 to 14 pixels with a hole, background, noise and one pixel in 100 dust.
+
+    Parameters
+    ----------
+    n_spots : int
+    rng : numpy Generator
+
+    Returns
+    -------
+    Spots
+    """
+    side = np.arange(40) - 19.5
+    distance = np.hypot(side[:, None], side)
+    radius = rng.uniform(10, 14, (n_spots, 1, 1))
+    on_spot = (distance < radius) & (distance > 0.25 * radius)
+    light = np.where(on_spot, rng.normal(10, 0.6, on_spot.shape), rng.normal(8, 0.5, on_spot.shape))
+    dust = rng.random(on_spot.shape) < 0.01
+    light = np.where(dust, rng.uniform(11, 16, on_spot.shape), light)
+    template = np.broadcast_to(distance < 15, on_spot.shape)
+    return Spots(light, on_spot, template, 10.0)
