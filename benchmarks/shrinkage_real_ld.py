@@ -83,7 +83,7 @@ def main() -> None:
     hidden = bool(os.environ.get("GITOOLS_QUIET"))
     for rows in tqdm(results, total=len(tasks), unit="data set", disable=hidden):
         table = pd.DataFrame(rows)
-        table.to_csv(TABLE, mode="a", header=not TABLE.exists(), index=False, float_format="%.4g")
+        table.to_csv(TABLE, mode="a", header=not TABLE.exists(), index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":
