@@ -5,6 +5,26 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+GRID = {
+    "ours-base": "base",
+    "ours-n-10k": "10,000 people",
+    "ours-n-250k": "250,000 people",
+    "ours-h2-0.001": "h² 0.001",
+    "ours-h2-0.02": "h² 0.02",
+    "ours-causal-0.002": "0.2 % causal",
+    "ours-causal-0.05": "5 % causal",
+    "ours-causal-0.2": "20 % causal",
+    "ours-s": "s = −0.25",
+    "ours-w": "w = −1",
+    "ours-p-100": "100 variants",
+    "ours-p-2000": "2,000 variants",
+    "ours-heavy-tails": "heavy tails",
+    "ours-binary": "cases, controls",
+    "ours-small-panel": "LD of 500 others",
+    "ours-other-population": "LD of another population",
+}
+"""The settings of the realistic grid and what changes in each."""
+
 
 class Ratio(NamedTuple):
     """An estimate with an interval.
