@@ -22,6 +22,8 @@ from gitools.data import (
     Arrays,
     DataError,
     DataNotAvailable,
+    arabidopsis_accessions,
+    arabidopsis_genotypes,
     available,
     cache_folder,
     fetch,
@@ -34,7 +36,10 @@ from gitools.data import (
 )
 from gitools.data.__main__ import main
 from gitools.data.convert import (
+    accession_groups,
+    accession_places,
     fine_mapping_locus,
+    inbred_panel,
     ld_matrix,
     snp_intensity,
     thousand_genomes_region,
@@ -476,6 +481,62 @@ def test_a_genotype_of_a_half_is_refused(tmp_path):
         thousand_genomes_region(path, region="Z")
 
 
+@pytest.mark.parametrize("heterozygote", [0.0, 0.5, np.nan])
+def test_a_panel_of_inbred_lines(tmp_path, heterozygote, monkeypatch):
+    """The package writes no matrix of named rows, so the object is handed over as read."""
+    import xarray
+
+    values = np.array([[1.0, 0.0, heterozygote], [0.0, 0.0, 1.0]])
+    names = ["2- 7", "1- 100", "1- 23"]
+    matrix = xarray.DataArray(values, dims=("a", "b"), coords=[["9", "10"], names])
+    monkeypatch.setattr("rdata.read_rda", lambda path: {"X": matrix})
+    if heterozygote != 0:
+        with pytest.raises(ValueError, match="original: a genotype is neither"):
+            inbred_panel(tmp_path / "x.rda", matrix="X")
+        return
+    panel = inbred_panel(tmp_path / "x.rda", matrix="X")
+    assert panel["genotypes"].tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert panel["accessions"].tolist() == [9, 10]
+    assert panel["chromosomes"].tolist() == [1, 1, 2]
+    assert panel["positions"].tolist() == [23, 100, 7]
+
+
+PLACES = "accession_id,name,country,latitude,longitude,count_phenotypes\n"
+
+
+def test_places_without_coordinates(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(PLACES + '9,"NA",Sweden,55.5,13,3\n10,A,Spain,NA,NA,0\n')
+    table = accession_places(path)
+    assert table["name"].tolist() == ["NA", "A"]
+    assert table["accession_id"].tolist() == [9, 10]
+    np.testing.assert_array_equal(table["latitude"], [55.5, np.nan])
+    assert table["n_arapheno_phenotypes"].tolist() == [3, 0]
+
+
+def test_places_of_another_form_are_refused(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(PLACES.replace("country", "land"))
+    with pytest.raises(ValueError, match="original: has the columns"):
+        accession_places(path)
+
+
+def test_groups_without_a_header(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text('88,"M","CYR","FRA","CYR","47","1","Somebody","","CS1","spain","","blu"\n')
+    (row,) = accession_groups(path).to_dict("records")
+    assert row == {
+        "accession_id": 88,
+        "country_code": "FRA",
+        "admixture_group": "spain",
+        "cs_number": "CS1",
+        "sequenced_by": "M",
+    }
+    path.write_text("88,M\n")
+    with pytest.raises(ValueError, match="original: has 2 columns"):
+        accession_groups(path)
+
+
 def test_an_object_that_is_not_there(tmp_path):
     path = tmp_path / "x.rda"
     write_region(path, np.array([[2.0], [1.0]]))
@@ -510,6 +571,8 @@ def test_bad_region(region):
         (susie_n3, "susie_n3"),
         (partial(ukb_ld, 5), "ukb_ld_block5"),
         (partial(g1000_europeans, "TTN"), "g1000_ttn"),
+        (arabidopsis_genotypes, "arabidopsis_genotypes"),
+        (arabidopsis_accessions, "arabidopsis_places"),
     ],
 )
 def test_absent_loci_say_what_to_do(opener, name):

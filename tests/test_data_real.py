@@ -14,6 +14,8 @@ import pytest
 from gitools.data import (
     REGISTRY,
     DataError,
+    arabidopsis_accessions,
+    arabidopsis_genotypes,
     fetch,
     g1000_europeans,
     load,
@@ -114,7 +116,34 @@ def check_region(arrays, name):
     assert len(set(region.people)) == 503
 
 
+def check_panel(arrays, name):
+    panel = arabidopsis_genotypes()
+    assert list(arrays) == list(panel._fields)
+    assert set(np.unique(panel.genotypes)) == {0, 1}
+    assert len(set(panel.accessions)) == 2029
+    assert set(panel.chromosomes) == {1, 2, 3, 4, 5}
+    same = np.diff(panel.chromosomes) == 0
+    assert (np.diff(panel.positions)[same] > 0).all()
+    assert (np.diff(panel.chromosomes) >= 0).all()
+
+
+def check_places(table, name):
+    assert table["accession_id"].is_unique
+    assert (table["latitude"].isna() == table["longitude"].isna()).all()
+    assert table["latitude"].dropna().between(-90, 90).all()
+    assert table["longitude"].dropna().between(-180, 180).all()
+
+
+def check_groups(table, name):
+    assert table["accession_id"].is_unique
+    assert table["admixture_group"].nunique() == 10
+    assert (table["admixture_group"] == "admixed").sum() == 137
+
+
 CHECKS = {
+    "arabidopsis_genotypes": check_panel,
+    "arabidopsis_places": check_places,
+    "arabidopsis_groups": check_groups,
     "potato_tetraploid": check_potatoes,
     "potato_diploid": check_potatoes,
     "susie_n3": check_n3,
@@ -198,6 +227,32 @@ def test_a_region_equals_the_reference_conversion(originals, region):
     names = ["genotype", "population", "sample_id", "rsid", "pos", "A2", "A1"]
     for array, name in zip(ours, names, strict=True):
         np.testing.assert_array_equal(array, theirs[name])
+
+
+def test_the_panel_equals_the_reference_conversion(originals):
+    theirs = reference("arabidopsis/genotypes_2029x22000.npz")
+    fetch("arabidopsis_genotypes")
+    ours = arabidopsis_genotypes()
+    bits = np.unpackbits(theirs["packed"], axis=1)[:, : len(ours.accessions)]
+    np.testing.assert_array_equal(ours.genotypes, bits.T)
+    np.testing.assert_array_equal(ours.accessions, theirs["accession_id"])
+    np.testing.assert_array_equal(ours.chromosomes, theirs["chrom"])
+    np.testing.assert_array_equal(ours.positions, theirs["pos"])
+
+
+def test_the_accessions_equal_the_reference_conversion(originals):
+    theirs = reference("arabidopsis/accessions.csv.gz")
+    for name in ("arabidopsis_genotypes", "arabidopsis_places", "arabidopsis_groups"):
+        fetch(name)
+    ours = arabidopsis_accessions()
+    np.testing.assert_array_equal(ours["accession_id"], arabidopsis_genotypes().accessions)
+    assert set(theirs.columns) - set(ours.columns) == {"in_regmap_250k"}
+    assert ours["in_1001g"].sum() == 1135
+    for column in ours:
+        kept = theirs[column]
+        if ours[column].dtype.kind not in "bif":
+            kept = kept.fillna("")
+        np.testing.assert_array_equal(ours[column].to_numpy(), kept.to_numpy())
 
 
 @pytest.mark.parametrize("name", PLOIDY)

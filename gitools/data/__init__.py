@@ -1,5 +1,10 @@
 """Real data: fetched by address and checksum, converted into open formats, opened offline."""
 
+from gitools.data.arabidopsis import (
+    ArabidopsisGenotypes,
+    arabidopsis_accessions,
+    arabidopsis_genotypes,
+)
 from gitools.data.forms import Array, Arrays, Column, Table
 from gitools.data.loci import Region, SusieN3, g1000_europeans, susie_n3, ukb_ld
 from gitools.data.potato import potato_intensities
@@ -16,6 +21,7 @@ from gitools.data.store import (
 
 __all__ = [
     "REGISTRY",
+    "ArabidopsisGenotypes",
     "Array",
     "Arrays",
     "Citation",
@@ -26,6 +32,8 @@ __all__ = [
     "Region",
     "SusieN3",
     "Table",
+    "arabidopsis_accessions",
+    "arabidopsis_genotypes",
     "available",
     "cache_folder",
     "fetch",

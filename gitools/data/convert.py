@@ -155,6 +155,106 @@ def thousand_genomes_region(original: Path, *, region: str) -> dict[str, np.ndar
     }
 
 
+def inbred_panel(original: Path, *, matrix: str) -> dict[str, np.ndarray]:
+    """Genotypes of inbred lines from an R matrix whose columns are named by place.
+
+    Parameters
+    ----------
+    original : Path
+        The ``.rda`` file.
+    matrix : str
+        Name of the R matrix in it: a row for each line, named by its number, and a column for
+        each SNP, named "chromosome- base pair".
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays as in `gitools.data.arabidopsis_genotypes`, SNPs in order of place.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not in the file, or holds anything but 0 and 1.
+    """
+    panel = _r_object(original, matrix)
+    values = panel.to_numpy()
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError("original: a genotype is neither 0 nor 1; expected inbred lines")
+    lines, places = (panel.coords[dim].to_numpy() for dim in panel.dims)
+    place = np.array([name.split("-") for name in places], dtype=np.int64)
+    order = np.lexsort((place[:, 1], place[:, 0]))
+    return {
+        "genotypes": np.ascontiguousarray(values[:, order], dtype=np.int8),
+        "accessions": lines.astype(np.int64),
+        "chromosomes": place[order, 0],
+        "positions": place[order, 1],
+    }
+
+
+def accession_places(original: Path) -> pd.DataFrame:
+    """Names and places of accessions from the csv that lies beside the genotypes.
+
+    Parameters
+    ----------
+    original : Path
+        The csv file.
+
+    Returns
+    -------
+    DataFrame of shape [accessions, 6]
+        accession_id, name, country, latitude, longitude and n_arapheno_phenotypes.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a number is none.
+    """
+    table = pd.read_csv(original, dtype=str, keep_default_na=False)
+    table = table.rename(columns={"count_phenotypes": "n_arapheno_phenotypes"})
+    expected = ["accession_id", "name", "country", "latitude", "longitude", "n_arapheno_phenotypes"]
+    if list(table.columns) != expected:
+        raise ValueError(f"original: has the columns {list(table.columns)}; expected {expected}")
+    for name in ("accession_id", "n_arapheno_phenotypes"):
+        table[name] = table[name].astype("int64")
+    for name in ("latitude", "longitude"):
+        table[name] = pd.to_numeric(table[name].replace("NA", None))
+    return table
+
+
+def accession_groups(original: Path) -> pd.DataFrame:
+    """Countries and admixture groups of the 1001 Genomes, from its table without a header.
+
+    Parameters
+    ----------
+    original : Path
+        The csv file.
+
+    Returns
+    -------
+    DataFrame of shape [accessions, 5]
+        accession_id, country_code, admixture_group, cs_number and sequenced_by. Collectors'
+        names are left out.
+
+    Raises
+    ------
+    ValueError
+        If the file does not have thirteen columns.
+    """
+    table = pd.read_csv(original, header=None, dtype=str, keep_default_na=False)
+    if table.shape[1] != 13:
+        raise ValueError(f"original: has {table.shape[1]} columns; expected 13")
+    names = {
+        0: "accession_id",
+        3: "country_code",
+        10: "admixture_group",
+        9: "cs_number",
+        1: "sequenced_by",
+    }
+    table = table[list(names)].rename(columns=names)
+    table["accession_id"] = table["accession_id"].astype("int64")
+    return table
+
+
 def _strings(values):
     return np.array([str(value) for value in values])
 

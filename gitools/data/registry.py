@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from gitools.data.convert import (
+    accession_groups,
+    accession_places,
     fine_mapping_locus,
+    inbred_panel,
     ld_matrix,
     snp_intensity,
     thousand_genomes_region,
@@ -120,6 +123,28 @@ _THOUSAND_GENOMES = Citation(
     "The 1000 Genomes Project Consortium (2015), Nature 526:68-74",
     "10.1038/nature15393",
 )
+
+
+_ARABIDOPSIS = Citation(
+    "genomes2016",
+    "The 1001 Genomes Consortium (2016), Cell 166:481-491",
+    "10.1016/j.cell.2016.05.063",
+)
+_ARABIDOPSIS_PANEL = (
+    _ARABIDOPSIS,
+    Citation(
+        "arouisse2020",
+        "Arouisse, Korte, van Eeuwijk and Kruijer (2020), The Plant Journal 102:872-882",
+        "10.1111/tpj.14659",
+    ),
+    Citation("horton2012", "Horton et al. (2012), Nature Genetics 44:212-216", "10.1038/ng.1042"),
+)
+_KORTE = {
+    "owner": "arthurkorte",
+    "repository": "GWAS",
+    "commit": "77671dd006d8e8e26c9f18dcccdb849ecb4c6973",
+    "licence": "MIT, (c) 2019 Arthur Korte, as stated by the repository",
+}
 
 
 def _ld_block(block: int, n_variants: int, sha256: str, n_bytes: int) -> DataSet:
@@ -253,6 +278,72 @@ _ENTRIES = (
     ),
     _region(
         "TTN", 733, 215, "ad93aa32de0606319850efbfe49a05ea43fb21ebd7c9252412be38d8ee8dc765", 58_946
+    ),
+    DataSet(
+        name="arabidopsis_genotypes",
+        title="Arabidopsis, 2,029 accessions at 22,000 SNPs",
+        description="genotypes of 2,029 inbred accessions of Arabidopsis thaliana at 22,000 "
+        "SNPs of the whole genome, imputed",
+        path="data/X_Mix.rda",
+        sha256="a99de40592ea09a7907ee8cdcd96c5e2513780a6eb70af2ba7416e733ab44a97",
+        n_bytes=2_379_473,
+        citations=_ARABIDOPSIS_PANEL,
+        form=Arrays(
+            (
+                Array("genotypes", "int8", (2_029, 22_000), "0: the allele of Col-0, 1: another"),
+                Array("accessions", "int64", (2_029,), "number of each accession"),
+                Array("chromosomes", "int64", (22_000,), "chromosome of each SNP, 1 to 5"),
+                Array("positions", "int64", (22_000,), "positions in base pairs, TAIR10"),
+            )
+        ),
+        convert=partial(inbred_panel, matrix="X"),
+        **_KORTE,
+    ),
+    DataSet(
+        name="arabidopsis_places",
+        title="Arabidopsis, where the accessions come from",
+        description="name, country and coordinates of the same 2,029 accessions",
+        path="data/lat_long_2029.csv",
+        sha256="040f3e1f0579352a8cd7f905a5403287e6acdb3d3cd8d36cf0d457d818f6dd88",
+        n_bytes=80_490,
+        citations=(_ARABIDOPSIS,),
+        form=Table(
+            2_029,
+            (
+                Column("accession_id", "int64", "number of the accession"),
+                Column("name", "str", "name of the accession"),
+                Column("country", "str", "country where it was collected"),
+                Column("latitude", "float64", "degrees north", 7),
+                Column("longitude", "float64", "degrees east", 7),
+                Column("n_arapheno_phenotypes", "int64", "phenotypes in AraPheno at the time"),
+            ),
+        ),
+        convert=accession_places,
+        **_KORTE,
+    ),
+    DataSet(
+        name="arabidopsis_groups",
+        title="Arabidopsis, admixture groups of the 1001 Genomes",
+        description="country and admixture group of the 1,135 accessions of the 1001 Genomes",
+        owner="IngoGiebel",
+        repository="qbio305-student-work-arabidopsis-thaliana",
+        commit="769d1662ad56f6d836a9dd6038714e9ccf33ac9d",
+        path="data/1001genomes_accessions.csv",
+        sha256="7d7cab1cc97713fdff5fef07861bc913af1663b5a13850c7414ab6d6badae656",
+        n_bytes=142_184,
+        licence="No licence file in the repository",
+        citations=(_ARABIDOPSIS,),
+        form=Table(
+            1_135,
+            (
+                Column("accession_id", "int64", "number of the accession"),
+                Column("country_code", "str", "country, in three letters or two"),
+                Column("admixture_group", "str", "one of nine groups, or admixed"),
+                Column("cs_number", "str", "number in the seed stock centre"),
+                Column("sequenced_by", "str", "laboratory that sequenced it"),
+            ),
+        ),
+        convert=accession_groups,
     ),
 )
 
