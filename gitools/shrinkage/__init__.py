@@ -2,6 +2,7 @@
 
 from gitools.shrinkage._checks import check_summary_statistics, nearest_correlation
 from gitools.shrinkage._credible_sets import CredibleSet
+from gitools.shrinkage.effect_mixture import EffectMixtureFit, effect_mixture
 from gitools.shrinkage.ld_diagnostics import KrigingResult, estimate_s_rss, kriging_rss
 from gitools.shrinkage.neural import NeuralShrinkage, ShrunkenEffects
 from gitools.shrinkage.oracle import (
@@ -25,6 +26,7 @@ from gitools.shrinkage.susie import SusieFit, susie, susie_rss
 
 __all__ = [
     "CredibleSet",
+    "EffectMixtureFit",
     "KrigingResult",
     "NeuralShrinkage",
     "OraclePosterior",
@@ -33,6 +35,7 @@ __all__ = [
     "SpikeAndSlabFit",
     "SusieFit",
     "check_summary_statistics",
+    "effect_mixture",
     "elastic_net_objective",
     "elastic_net_rss",
     "elastic_net_rss_path",
