@@ -10,6 +10,7 @@ from gitools.association.gene_tests import (
     gene_test,
     monte_carlo_p,
 )
+from gitools.association.gene_types import GeneTypes, gene_types
 from gitools.association.ld import ld_matrix, ld_scores
 from gitools.association.multiple_testing import (
     PermutationTest,
@@ -28,6 +29,7 @@ from gitools.association.weighted_chi2 import liu_sf, weighted_chi2_sf
 __all__ = [
     "GeneScan",
     "GeneTest",
+    "GeneTypes",
     "GenomicControl",
     "MarginalRegression",
     "PermutationTest",
@@ -36,6 +38,7 @@ __all__ = [
     "effective_tests",
     "gene_scan",
     "gene_test",
+    "gene_types",
     "genomic_control",
     "ld_matrix",
     "ld_scores",
