@@ -304,7 +304,7 @@ class Loci(NamedTuple):
     R: np.ndarray
 
 
-def draw_loci(R, n_loci, r2_range, rng, *, p=150, mean_z=8.0) -> Loci:
+def draw_loci(R, n_loci, r2_range, rng, *, p=100, mean_z=8.0) -> Loci:
     """Loci of p neighbouring variants with one causal variant in each trait.
 
     Parameters
@@ -336,14 +336,45 @@ def draw_loci(R, n_loci, r2_range, rng, *, p=150, mean_z=8.0) -> Loci:
     low = np.maximum(chosen.max(axis=1) - p + 1, 0)
     high = np.minimum(chosen.min(axis=1), len(R) - p)
     starts = rng.integers(low, high + 1)
-    at = starts[:, None] + np.arange(p)
-    local = R[at[:, :, None], at[:, None, :]]
+    local = _windows(R, starts, p)
     causal = chosen - starts[:, None]
+    means = mean_z * np.take_along_axis(local, causal[:, None, :], axis=2)
+    return Loci(_draw_around(means, local, rng), R[tuple(chosen.T)] ** 2, causal, local)
+
+
+def draw_two_signals(R, n_loci, rng, *, p=100, mean_z=(9.0, 6.0, 8.0)) -> Loci:
+    """Loci where trait A has a causal variant of its own and one that it shares with trait B.
+
+    The two have r2 below 0.05. `mean_z` holds the expected z scores of A's own variant on A, and
+    of the shared one on A and on B, apart from each other's LD. `causal` holds A's own and the
+    shared variant.
+
+    Parameters
+    ----------
+    R, n_loci, rng, p
+        As in `draw_loci`.
+    mean_z : tuple of three floats
+
+    Returns
+    -------
+    Loci
+    """
+    plain = draw_loci(R, n_loci, (0.0, 0.05), rng, p=p, mean_z=1.0)
+    own, shared = np.moveaxis(np.take_along_axis(plain.R, plain.causal[:, None, :], axis=2), 2, 0)
+    means = np.stack([mean_z[0] * own + mean_z[1] * shared, mean_z[2] * shared], axis=2)
+    return plain._replace(z=_draw_around(means, plain.R, rng))
+
+
+def _windows(R, starts, p):
+    at = starts[:, None] + np.arange(p)
+    return R[at[:, :, None], at[:, None, :]]
+
+
+def _draw_around(means, local, rng):
+    """z scores with these means and noise correlated as in the locus, (n_loci, p, 2)."""
     values, vectors = np.linalg.eigh(local)
     roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
-    means = mean_z * np.take_along_axis(local, causal[:, None, :], axis=2)
-    z = means + roots @ rng.standard_normal((n_loci, p, 2))
-    return Loci(z, R[chosen[:, 0], chosen[:, 1]] ** 2, causal, local)
+    return means + roots @ rng.standard_normal(means.shape)
 
 
 def _pairs(R, r2_range, p):
