@@ -1,0 +1,266 @@
+"""Simulated populations for the chapter on structure, and studies of PCA and mixtures on many."""
+
+import os
+from typing import NamedTuple
+
+import msprime
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import logsumexp
+from tqdm import tqdm
+
+from gitools.mixtures import GaussianMixtureEM
+
+MUTATION_RATE, RECOMBINATION_RATE = 1.25e-8, 1e-8
+MIN_MAF = 0.05
+
+
+class Sample(NamedTuple):
+    """People drawn from a coalescent.
+
+    Attributes
+    ----------
+    dosages : int8 array of shape (n, p)
+        Copies of the derived allele at variants of a minor allele frequency of at least 0.05.
+    positions, stretches : int arrays of shape (p,)
+        Base pair within a stretch, and the stretch; stretches are simulated apart.
+    populations : int array of shape (n,)
+    """
+
+    dosages: np.ndarray
+    positions: np.ndarray
+    stretches: np.ndarray
+    populations: np.ndarray
+
+
+def bar(iterable):
+    """Progress that readers see and tests don't."""
+    return tqdm(iterable, disable=bool(os.environ.get("GITOOLS_QUIET")))
+
+
+def simulate_sample(demography, n_people, n_stretches, length, rng, *, min_maf=MIN_MAF) -> Sample:
+    """People of several populations at the variants of many short stretches of genome.
+
+    Parameters
+    ----------
+    demography : msprime.Demography
+    n_people : sequence of int
+        People drawn from each of its first populations.
+    n_stretches : int
+    length : float
+        Base pairs of a stretch.
+    rng : numpy Generator
+    min_maf : float
+
+    Returns
+    -------
+    Sample
+    """
+    names = [population.name for population in demography.populations]
+    seeds = rng.integers(1, 2**31, size=2)
+    ancestries = msprime.sim_ancestry(
+        samples=dict(zip(names, n_people, strict=False)),
+        demography=demography,
+        sequence_length=length,
+        recombination_rate=RECOMBINATION_RATE,
+        num_replicates=n_stretches,
+        random_seed=int(seeds[0]),
+    )
+    rows, positions, stretches = [], [], []
+    for stretch, ancestry in enumerate(ancestries):
+        found, at = _common_variants(ancestry, int(seeds[1] // 2) + stretch, min_maf)
+        rows.append(found)
+        positions.append(at)
+        stretches.append(np.full(len(at), stretch))
+    populations = np.repeat(np.arange(len(n_people)), n_people)
+    return Sample(
+        np.ascontiguousarray(np.concatenate(rows).T),
+        np.concatenate(positions),
+        np.concatenate(stretches),
+        populations,
+    )
+
+
+def _common_variants(ancestry, seed, min_maf):
+    mutated = msprime.sim_mutations(
+        ancestry, rate=MUTATION_RATE, model=msprime.BinaryMutationModel(), random_seed=seed
+    )
+    haplotypes = mutated.genotype_matrix().astype(np.int8)
+    dosages = haplotypes[:, 0::2] + haplotypes[:, 1::2]
+    frequencies = haplotypes.mean(axis=1)
+    kept = np.minimum(frequencies, 1 - frequencies) >= max(min_maf, 1e-9)
+    return dosages[kept], mutated.sites_position[kept].astype(np.int64)
+
+
+def islands(n_islands, fst, size=10_000):
+    """Islands that exchange migrants at the rate at which Hudson's FST is `fst`."""
+    migration = (n_islands - 1) / (4 * size * n_islands) * (1 - fst) / fst
+    # msprime's rate is that of each ordered pair of islands.
+    return msprime.Demography.island_model(
+        [size] * n_islands, migration_rate=migration / (n_islands - 1)
+    )
+
+
+def chain(n_demes, size, migration):
+    """Demes on a line, each exchanging migrants with its neighbours."""
+    return msprime.Demography.stepping_stone_model(
+        [size] * n_demes, migration_rate=migration, boundaries=True
+    )
+
+
+def simulate_inversion(n_people, n_stretches, length, rng, *, frequency=0.4, share=0.1) -> Sample:
+    """One randomly mating population, one stretch of whose genome is inverted in some.
+
+    The two arrangements have not recombined for 40,000 generations, and each chromosome is dealt
+    to people at random. The last stretch holds the inversion, `populations` the copies of it.
+
+    Parameters
+    ----------
+    n_people, n_stretches : int
+    length : float
+    rng : numpy Generator
+    frequency : float
+        Of the inverted arrangement.
+    share : float
+        Share of all variants that lie in the inversion.
+
+    Returns
+    -------
+    Sample
+    """
+    whole = simulate_sample(one_population(), [n_people], n_stretches, length, rng)
+    n_inverted = round(2 * n_people * frequency)
+    split = msprime.Demography()
+    for name, size in (("standard", 10_000 * (1 - frequency)), ("inverted", 10_000 * frequency)):
+        split.add_population(name=name, initial_size=size)
+    split.add_population(name="ancestors", initial_size=10_000)
+    split.add_population_split(40_000, derived=["standard", "inverted"], ancestral="ancestors")
+    # Samples of ploidy one: each is a chromosome.
+    counts = {"standard": 2 * n_people - n_inverted, "inverted": n_inverted}
+    ancestry = msprime.sim_ancestry(
+        samples=[msprime.SampleSet(n, population=k, ploidy=1) for k, n in counts.items()],
+        demography=split,
+        sequence_length=300_000,
+        recombination_rate=RECOMBINATION_RATE,
+        random_seed=int(rng.integers(1, 2**31)),
+    )
+    mutated = msprime.sim_mutations(
+        ancestry,
+        rate=MUTATION_RATE,
+        model=msprime.BinaryMutationModel(),
+        random_seed=int(rng.integers(1, 2**31)),
+    )
+    dealt = rng.permutation(2 * n_people)
+    haplotypes = mutated.genotype_matrix()[:, dealt].astype(np.int8)
+    inverted = (dealt >= counts["standard"]).astype(np.int64)
+    frequencies = haplotypes.mean(axis=1)
+    common = np.flatnonzero(np.minimum(frequencies, 1 - frequencies) >= MIN_MAF)
+    wanted = min(len(common), round(share / (1 - share) * whole.dosages.shape[1]))
+    common = common[np.linspace(0, len(common) - 1, wanted).astype(int)]
+    inside = (haplotypes[common, 0::2] + haplotypes[common, 1::2]).T
+    return Sample(
+        np.concatenate([whole.dosages, inside], axis=1),
+        np.concatenate([whole.positions, mutated.sites_position[common].astype(np.int64)]),
+        np.concatenate([whole.stretches, np.full(wanted, n_stretches)]),
+        inverted[0::2] + inverted[1::2],
+    )
+
+
+def one_population(size=10_000):
+    """A single randomly mating population."""
+    return msprime.Demography.isolated_model([size])
+
+
+def drift_apart(fst, n_variants, n_populations, rng):
+    """Allele frequencies (populations, variants) of Balding and Nichols's model, unlinked."""
+    ancestral = rng.uniform(0.1, 0.9, n_variants)
+    spread = (1 - fst) / fst
+    shape = (n_populations, n_variants)
+    return rng.beta(ancestral * spread, (1 - ancestral) * spread, shape)
+
+
+def draw_people(frequencies, ancestry, rng):
+    """Dosages of people whose alleles come from populations in the shares `ancestry` (n, K)."""
+    expected = np.clip(ancestry @ frequencies, 0, 1)
+    return rng.binomial(2, expected).astype(np.int8)
+
+
+def draw_siblings(frequencies, n_siblings, rng):
+    """Children of one couple from a population with allele frequencies (variants,)."""
+    parents = rng.random((2, 2, len(frequencies))) < frequencies
+    passed = rng.integers(2, size=(n_siblings, 2, len(frequencies)))
+    mother = np.where(passed[:, 0] == 0, parents[0, 0], parents[0, 1])
+    father = np.where(passed[:, 1] == 0, parents[1, 0], parents[1, 1])
+    return mother.astype(np.int8) + father.astype(np.int8)
+
+
+def fit_by_bic(scores, most, rng, *, n_init=4):
+    """The mixture of lowest BIC among 1 to `most` components, and the BICs (most,)."""
+    fits = [
+        GaussianMixtureEM(
+            k, n_init=n_init, tol=1e-5, max_iter=500, floor=1e-3, random_state=rng
+        ).fit(scores)
+        for k in range(1, most + 1)
+    ]
+    bics = np.array([fit.bic(scores) for fit in fits])
+    return fits[int(bics.argmin())], bics
+
+
+def class_probabilities(responsibilities, labels):
+    """Probability of each class (n, C): each component speaks for the class it holds most of."""
+    classes = np.unique(labels)
+    held = responsibilities.T @ (labels[:, None] == classes)
+    return responsibilities @ (held.argmax(axis=1)[:, None] == np.arange(len(classes)))
+
+
+def log_loss(probabilities, labels, doubt=0.01):
+    """Mean log loss in nats, every answer mixed with a share of uniform doubt."""
+    classes, at = np.unique(labels, return_inverse=True)
+    hit = probabilities[np.arange(len(labels)), at]
+    return float(-np.log((1 - doubt) * hit + doubt / len(classes)).mean())
+
+
+def known_frequency_posterior(dosages, frequencies):
+    """Probability of each population (n, K) for who knows the frequencies, variants unlinked."""
+    frequencies = np.clip(frequencies, 1e-9, 1 - 1e-9)
+    joint = dosages @ np.log(frequencies).T + (2 - dosages) @ np.log1p(-frequencies).T
+    return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+
+
+def known_frequency_ancestry(dosages, frequencies, steps=60):
+    """Maximum likelihood ancestry shares (n, K) for who knows the frequencies, by EM."""
+    frequencies = np.clip(frequencies, 1e-9, 1 - 1e-9)
+    n, p = dosages.shape
+    shares = np.full((n, len(frequencies)), 1 / len(frequencies))
+    for _ in range(steps):
+        expected = shares @ frequencies
+        from_ones = (dosages / expected) @ frequencies.T
+        from_zeros = ((2 - dosages) / (1 - expected)) @ (1 - frequencies).T
+        shares = shares * (from_ones + from_zeros) / (2 * p)
+    return shares
+
+
+def squared_correlation(x, y):
+    """Squared correlation of two vectors."""
+    return float(np.corrcoef(x, y)[0, 1] ** 2)
+
+
+def limit_of_correlation(fst, n, p):
+    """Squared correlation of the first component with two equal populations, n and p large."""
+    signal, aspect = n * fst, n / p
+    if signal <= np.sqrt(aspect):
+        return 0.0
+    return 1 - aspect * (1 + signal) / (signal * (signal + aspect))
+
+
+def quadratic_r2(x, y):
+    """Share of the variance of y that a parabola in x explains."""
+    residual = y - np.polyval(np.polyfit(x, y, 2), x)
+    return float(1 - residual.var() / y.var())
+
+
+def matched(responsibilities, labels):
+    """Responsibilities (n, C) of as many components as classes, columns in order of classes."""
+    held = responsibilities.T @ (labels[:, None] == np.unique(labels))
+    component, at = linear_sum_assignment(-held)
+    return responsibilities[:, component[np.argsort(at)]]
