@@ -1,15 +1,19 @@
 """Simulated populations for the chapter on structure, and studies of PCA and mixtures on many."""
 
 import os
+from functools import lru_cache
 from typing import NamedTuple
 
 import msprime
 import numpy as np
+import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 from tqdm import tqdm
 
+from gitools.data import arabidopsis_accessions, arabidopsis_genotypes
 from gitools.mixtures import GaussianMixtureEM
+from gitools.structure import ld_prune, near_identical
 
 MUTATION_RATE, RECOMBINATION_RATE = 1.25e-8, 1e-8
 MIN_MAF = 0.05
@@ -31,6 +35,54 @@ class Sample(NamedTuple):
     positions: np.ndarray
     stretches: np.ndarray
     populations: np.ndarray
+
+
+class Panel(NamedTuple):
+    """Accessions of the 1001 Genomes at common, pruned variants.
+
+    Attributes
+    ----------
+    genotypes : int8 array of shape (n, p)
+        0 or 1.
+    accessions : DataFrame of n rows
+        As `gitools.data.arabidopsis_accessions` gives them.
+    families : int array of shape (n,)
+        Accessions of one family are all but identical.
+    chromosomes, positions : int arrays of shape (p,)
+    """
+
+    genotypes: np.ndarray
+    accessions: pd.DataFrame
+    families: np.ndarray
+    chromosomes: np.ndarray
+    positions: np.ndarray
+
+    def take(self, rows) -> "Panel":
+        """Some of the accessions, at the variants that vary among all."""
+        accessions = self.accessions.iloc[np.flatnonzero(rows)]
+        return Panel(self.genotypes[rows], accessions, self.families[rows], *self[3:])
+
+
+def thousand_and_one() -> Panel:
+    """The 1,135 accessions, variants of a minor allele frequency of at least 0.05, pruned."""
+    panel, accessions = arabidopsis_genotypes(), arabidopsis_accessions()
+    rows = accessions["in_1001g"].to_numpy()
+    genotypes = panel.genotypes[rows]
+    frequencies = genotypes.mean(axis=0)
+    common = np.minimum(frequencies, 1 - frequencies) >= MIN_MAF
+    genotypes, places = genotypes[:, common], (panel.chromosomes[common], panel.positions[common])
+    families = near_identical(genotypes, identity=0.99, ploidy=1)
+    kept = ld_prune(genotypes, places[1], places[0])
+    return Panel(genotypes[:, kept], accessions[rows], families, *(place[kept] for place in places))
+
+
+@lru_cache(maxsize=1)
+def old_world() -> Panel:
+    """The accessions of `thousand_and_one` outside the Americas, one of each family."""
+    panel = thousand_and_one()
+    first = np.unique(panel.families, return_index=True)[1]
+    one = np.isin(np.arange(len(panel.families)), first)
+    return panel.take(one & (panel.accessions["longitude"].to_numpy() > -25))
 
 
 def bar(iterable):
