@@ -317,3 +317,67 @@ def shrink(estimates, noise, weights, variances):
     log_joint = np.log(weights[:, None]) - 0.5 * (np.log(total) + estimates**2 / total)
     share = np.exp(log_joint - logsumexp(log_joint, axis=0))
     return (share * (variances[:, None, None] / total)).sum(axis=0) * estimates
+
+
+class DegreesStudy(NamedTuple):
+    """Fixed and random effects of ever more variants, (n_datasets, sizes) each.
+
+    Attributes
+    ----------
+    train, test : float arrays
+        R2 of least squares among the people fitted and among new ones (beyond as many variants as
+        people, the solution of least norm).
+    error : float array
+        Mean squared error of least squares among new people.
+    random : float array
+        R2 of one normal prior among new people, its variance told.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    error: np.ndarray
+    random: np.ndarray
+
+
+def ridge(X, y, penalty):
+    """Penalised least squares; solves for people or for variants, whichever are fewer."""
+    n, p = X.shape
+    if p < n:
+        return np.linalg.solve(X.T @ X + penalty * np.eye(p), X.T @ y)
+    return X.T @ np.linalg.solve(X @ X.T + penalty * np.eye(n), y)
+
+
+def study_degrees(sizes, n_datasets, rng, *, n=200, n_new=400, p=800, h2=0.5) -> DegreesStudy:
+    """A trait of p independent variants of equal variance, regressed on the first few of them.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+    n_datasets, n, n_new, p : int
+        Data sets, people fitted, new people, variants.
+    rng : numpy Generator
+    h2 : float
+
+    Returns
+    -------
+    DegreesStudy
+    """
+    found = []
+    for _ in bar(range(n_datasets)):
+        f = rng.uniform(0.05, 0.5, p)
+        X = sum((rng.random((n + n_new, p)) < f).astype(float) for _ in range(2))
+        X = (X - 2 * f) / np.sqrt(2 * f * (1 - f))
+        y = X @ rng.normal(0, np.sqrt(h2 / p), p) + rng.normal(0, np.sqrt(1 - h2), n + n_new)
+        X, y = X - X[:n].mean(axis=0), y - y[:n].mean()
+        found.append([_degrees(X[:, :size], y, n, h2 / p, 1 - h2 * size / p) for size in sizes])
+    return DegreesStudy(*np.moveaxis(np.array(found), 2, 0))
+
+
+def _degrees(X, y, n, effect_variance, rest):
+    fixed = ridge(X[:n], y[:n], 1e-8)
+    random = ridge(X[:n], y[:n], rest / effect_variance)
+    total, new = (y[:n] ** 2).sum(), y[n:]
+    error, other = (((new - X[n:] @ b) ** 2).mean() for b in (fixed, random))
+    spread = new.var()
+    train = 1 - ((y[:n] - X[:n] @ fixed) ** 2).sum() / total
+    return train, 1 - error / spread, error, 1 - other / spread
