@@ -191,19 +191,3 @@ def draw_neighbours(r2, called, coloc, errors) -> None:
                       color=COLORS[color], ha="center")  # fmt: skip
     axis.set(xlabel="squared correlation of the two causal variants", xlim=(0, 1.03),
              ylim=(-0.06, 1.14), ylabel="share taken for one variant")  # fmt: skip
-
-
-def draw_cutoff(z, labels, names, everyone, alone) -> None:
-    """Variants that passed a cutoff by type, and ellipses of both fits' components."""
-    _, axes = plt.subplots(1, 2, figsize=(7.6, 3.9), sharey=True)
-    truth = np.asarray(names)[labels]
-    for axis, covariances, title in (
-        (axes[0], everyone, "fitted to all variants"),
-        (axes[1], alone, "fitted to these alone"),
-    ):
-        for name, color in _OF_TYPE.items():
-            _dots(axis, z[truth == name], COLORS[color])
-        for covariance in covariances:
-            _ellipse(axis, covariance, COLORS["black"])
-        _plane(axis, 13, title)
-    axes[0].set_ylabel("z score, trait B")
