@@ -1,5 +1,7 @@
 """Simulated data with known truth."""
 
+from gitools.simulate.arrays import ArrayMarker, dosage_frequencies, expected_ratio, simulate_array
+from gitools.simulate.copies import Probes, draw_probes, simulate_copies, simulate_copy_chains
 from gitools.simulate.genotypes import Genotypes, simulate_genotypes
 from gitools.simulate.gwas import SummaryStatistics, simulate_summary_statistics
 from gitools.simulate.intensities import dosage_means, simulate_intensities
@@ -14,14 +16,22 @@ from gitools.simulate.traits import (
 )
 
 __all__ = [
+    "ArrayMarker",
     "BinaryTrait",
     "Genotypes",
+    "Probes",
     "SummaryStatistics",
     "binary_target",
+    "dosage_frequencies",
     "dosage_means",
+    "draw_probes",
+    "expected_ratio",
     "genetic_values",
     "n_effective",
+    "simulate_array",
     "simulate_binary",
+    "simulate_copies",
+    "simulate_copy_chains",
     "simulate_effects",
     "simulate_genotypes",
     "simulate_intensities",

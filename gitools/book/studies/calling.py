@@ -1,0 +1,322 @@
+"""Calling dosages and copy numbers over many simulated data sets."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gitools.mixtures.dosage_calling import DosageFits, fit_dosages
+from gitools.mixtures.gaussian_mixture import GaussianMixtureEM
+from gitools.mixtures.hidden_markov import GaussianHiddenMarkov, forward_backward
+from gitools.mixtures.selection import RowFits, em_rows, fit_rows, row_posteriors
+from gitools.simulate.arrays import expected_ratio, simulate_array
+from gitools.simulate.copies import (
+    Probes,
+    draw_probes,
+    simulate_copies,
+    simulate_copy_chains,
+)
+
+_FLOOR = 1e-3
+# Every answer is mixed with so much uniform doubt, so that no miss costs without limit.
+_DOUBT = 0.01
+# Where a hump of each dosage is put at first: the chemistry's own medians.
+_START_SD = 0.08
+
+START = np.array([0.05, 0.9, 0.05])
+TRANSITIONS = np.array([[0.9, 0.1, 0.0], [0.005, 0.99, 0.005], [0.0, 0.1, 0.9]])
+CHAIN_PROBE = Probes(np.array([0.65]), np.array([0.3]))
+
+
+class Markers(NamedTuple):
+    """Simulated markers: ratio (R, n), dosage (R, n) and true posteriors (R, K, n)."""
+
+    ratio: np.ndarray
+    dosage: np.ndarray
+    posteriors: np.ndarray
+
+
+def random_markers(
+    n_markers, n_plants, ploidy=4, *, frequencies=(0.05, 0.95), noise=0.2, background_a=0.04, rng
+) -> Markers:
+    """Markers of uniform allele frequency and log-normal brightness (sd of the log 0.3).
+
+    Parameters
+    ----------
+    n_markers, n_plants, ploidy : int
+    frequencies : (float, float)
+        Range of the allele frequency.
+    noise, background_a : float
+        See `simulate_array`.
+    rng : numpy Generator
+
+    Returns
+    -------
+    Markers
+    """
+    drawn = [
+        simulate_array(
+            n_plants,
+            ploidy,
+            rng.uniform(*frequencies),
+            brightness=np.exp(0.3 * rng.standard_normal()),
+            noise=noise,
+            background_a=background_a,
+            random_state=rng,
+        )
+        for _ in range(n_markers)
+    ]
+    return Markers(*(np.array(part) for part in zip(*drawn, strict=True)))
+
+
+def free_fits(ratios, ploidy) -> RowFits:
+    """Free mixture on the angle arcsin(sqrt(ratio)), started where the chemistry's medians are.
+
+    Parameters
+    ----------
+    ratios : float array of shape (R, n)
+    ploidy : int
+
+    Returns
+    -------
+    RowFits
+        Of angles; components in the order of their means.
+    """
+    k = ploidy + 1
+    angles = np.arcsin(np.sqrt(ratios))
+    means = np.tile(np.arcsin(np.sqrt(expected_ratio(np.arange(k) / ploidy))), (len(ratios), 1))
+    fits = em_rows(
+        angles, np.full(means.shape, 1 / k), means, np.full(means.shape, _START_SD),
+        floor=_FLOOR, tol=1e-6, max_iter=500,
+    )  # fmt: skip
+    order = np.argsort(fits.means, axis=1)
+    parts = (np.take_along_axis(p, order, axis=1) for p in (fits.weights, fits.means, fits.sds))
+    return RowFits(*parts, fits.log_likelihood, fits.n_iter, fits.converged)
+
+
+def free_posteriors(fits, ratios, weights=None) -> np.ndarray:
+    """Posteriors (R, K, n) of `free_fits` for any plants, with other weights if given."""
+    if weights is not None:
+        fits = replace(fits, weights=np.broadcast_to(weights, fits.weights.shape))
+    return row_posteriors(np.arcsin(np.sqrt(ratios)), fits)[1]
+
+
+def log_loss(posteriors, labels) -> np.ndarray:
+    """Log loss with one per cent of uniform doubt, in nats a plant.
+
+    Parameters
+    ----------
+    posteriors : float array of shape (R, K, n)
+    labels : int array of shape (R, n)
+
+    Returns
+    -------
+    float array of shape (R,)
+    """
+    hit = np.take_along_axis(posteriors, labels[:, None, :], axis=1)[:, 0]
+    return -np.log((1 - _DOUBT) * hit + _DOUBT / posteriors.shape[1]).mean(axis=1)
+
+
+def odd_share(posteriors) -> np.ndarray:
+    """Mean posterior probability of an odd dosage, for each marker: (R, K, n) to (R,)."""
+    return posteriors[:, 1::2].sum(axis=1).mean(axis=1)
+
+
+def ruler_fits(ratios, ploidy) -> DosageFits:
+    """Classes that stay at the chemistry's medians; only shares and one spread are fitted."""
+    angles = np.arcsin(np.sqrt(ratios))
+    k = ploidy + 1
+    means = np.arcsin(np.sqrt(expected_ratio(np.arange(k) / ploidy)))
+    weights, sds = np.full((len(ratios), k), 1 / k), np.full(len(ratios), _START_SD)
+    chemistry = np.tile([1.0, 0.04, 0.04], (len(ratios), 1))
+    for _ in range(60):
+        nothing = np.zeros(len(ratios))
+        now = DosageFits(ploidy, weights, chemistry, sds, nothing, nothing)
+        r = now.posteriors(ratios)
+        weights = r.mean(axis=2)
+        squares = (r * (angles[:, None, :] - means[:, None]) ** 2).sum(axis=1)
+        sds = np.maximum(np.sqrt(squares.mean(axis=1)), 0.01)
+    return DosageFits(ploidy, weights, chemistry, sds, nothing, nothing)
+
+
+def chosen_by_bic(values, n_components, *, n_starts=5, random_state=None) -> np.ndarray:
+    """Number of components that BIC prefers for each row: (R, n) to (R,)."""
+    rng = np.random.default_rng(random_state)
+    bics = []
+    for k in n_components:
+        fits = fit_rows(
+            values, k, n_starts=n_starts, floor=_FLOOR, tol=1e-6, max_iter=500, random_state=rng
+        )
+        bics.append((3 * k - 1) * np.log(values.shape[1]) - 2 * fits.log_likelihood)
+    return np.asarray(n_components)[np.argmin(bics, axis=0)]
+
+
+def hardy_weinberg_statistics(ratios, ploidy) -> np.ndarray:
+    """Likelihood-ratio statistic of an inbreeding term against none, one for each marker."""
+    null = fit_dosages(ratios, ploidy, weights="hardy-weinberg")
+    inbred = fit_dosages(ratios, ploidy, weights="inbreeding")
+    return 2 * (inbred.log_likelihood - null.log_likelihood)
+
+
+PROBE_SETTINGS = {
+    "unequal, correlated": {"response": (0.3, 1.0), "sd": (0.2, 1.0), "correlation": 0.3},
+    "unequal": {"response": (0.3, 1.0), "sd": (0.2, 1.0), "correlation": 0.0},
+    "equal": {"response": (0.65, 0.65), "sd": (0.45, 0.45), "correlation": 0.0},
+}
+
+
+def probe_losses(setting, n_people, n_probes, rng) -> dict:
+    """Log losses of one gene's copy numbers, called in five ways.
+
+    Parameters
+    ----------
+    setting : str
+        A key of `PROBE_SETTINGS`.
+    n_people, n_probes : int
+    rng : numpy Generator
+
+    Returns
+    -------
+    dict of str to float
+        Nats a person, without doubt mixed in for "bayes" (true parameters, all probes) and
+        "bayes average" (true parameters, their average): nobody could do better.
+    """
+    probes = draw_probes(n_probes, random_state=rng, **PROBE_SETTINGS[setting])
+    signals, states = simulate_copies(n_people, probes, random_state=rng)
+    shares = np.array([0.1, 0.8, 0.1])
+    average = signals.mean(axis=1, keepdims=True)
+    of_average = Probes(
+        np.array([probes.response.mean()]),
+        np.array([np.sqrt(probes.covariance.mean())]),
+    )
+    by_average = called_copies(average, by_nearest(average[:, 0]), "tied")
+    posteriors = {
+        "thresholds": np.eye(3)[by_nearest(average[:, 0])],
+        "average": by_average,
+        "all probes": called_copies(signals, by_average, "tied"),
+        "independent probes": called_copies(signals, by_average, "diag"),
+        "bayes average": true_copies(average, of_average, shares),
+        "bayes": true_copies(signals, probes, shares),
+    }
+    return {name: float(log_loss(p.T[None], states[None])[0]) for name, p in posteriors.items()}
+
+
+def by_nearest(average) -> np.ndarray:
+    """State whose log2 ratio of copies is nearest to the average: (n,) to int (n,)."""
+    return np.abs(average[:, None] - np.log2([0.5, 1.0, 1.5])).argmin(axis=1)
+
+
+def called_copies(signals, start, covariance_type) -> np.ndarray:
+    """Posteriors (n, 3) of a mixture started from calls (n,) or posteriors (n, 3)."""
+    responsibilities = np.eye(3)[start] if np.ndim(start) == 1 else start
+    softened = 0.9 * responsibilities + 0.1 / 3
+    mixture = GaussianMixtureEM(3, covariance_type, init=softened, tol=1e-6, floor=_FLOOR)
+    mixture.fit(signals)
+    order = np.argsort(mixture.means_.mean(axis=1))
+    return mixture.predict_proba(signals)[:, order]
+
+
+def true_copies(signals, probes, shares) -> np.ndarray:
+    """Posteriors (n, 3) of copy numbers under true parameters."""
+    log_joint = log_densities(signals, probes) + np.log(shares)
+    joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def log_densities(signals, probes) -> np.ndarray:
+    """Log densities (n, 3) of signals (n, d) under 1, 2 and 3 copies."""
+    white = np.linalg.inv(np.linalg.cholesky(probes.covariance))
+    scaled = (signals[:, None, :] - probes.means) @ white.T
+    log_determinant = np.log(np.diag(white)).sum()
+    constant = log_determinant - signals.shape[1] * np.log(2 * np.pi) / 2
+    return constant - (scaled**2).sum(axis=2) / 2
+
+
+def chain_start() -> dict:
+    """Where Baum-Welch begins: rough log ratios, states that stay in nine steps of ten."""
+    return {
+        "start_probabilities": np.array([0.1, 0.8, 0.1]),
+        "transitions": np.array([[0.9, 0.09, 0.01], [0.05, 0.9, 0.05], [0.01, 0.09, 0.9]]),
+        "means": np.array([[-0.8], [0.0], [0.5]]),
+        "covariances": np.array([[0.1]]),
+    }
+
+
+def chain_losses(n_chains, length, rng) -> dict:
+    """Log losses of copies along chromosomes: with neighbours, without, and the ceiling.
+
+    Parameters
+    ----------
+    n_chains, length : int
+    rng : numpy Generator
+
+    Returns
+    -------
+    dict of str to float
+        Nats a probe.
+    """
+    signals, states = simulate_copy_chains(
+        n_chains, length, START, TRANSITIONS, CHAIN_PROBE, random_state=rng
+    )
+    x, labels = signals.reshape(-1, 1), states.ravel()
+    lengths = np.full(n_chains, length)
+    model = GaussianHiddenMarkov(3, "tied", init=chain_start(), tol=1e-6, floor=_FLOOR)
+    model.fit(x, lengths=lengths)
+    order = np.argsort(model.means_[:, 0])
+    given = chain_start()
+    mixture = GaussianMixtureEM(
+        3, "tied", tol=1e-6, floor=_FLOOR,
+        init={"weights": given["start_probabilities"], "means": given["means"],
+              "covariances": given["covariances"]},
+    ).fit(x)  # fmt: skip
+    order_mixture = np.argsort(mixture.means_[:, 0])
+    truth = forward_backward(log_densities(x, CHAIN_PROBE), START, TRANSITIONS, lengths)
+    posteriors = {
+        "mixture": mixture.predict_proba(x)[:, order_mixture],
+        "markov": model.predict_proba(x, lengths=lengths)[:, order],
+        "bayes": truth.posteriors,
+    }
+    return {name: float(log_loss(p.T[None], labels[None])[0]) for name, p in posteriors.items()}
+
+
+def invented_segments(n_chains, length, n_panels, *, random_state=None) -> np.ndarray:
+    """Panels without any copy variant, to which three states are fitted freely.
+
+    Parameters
+    ----------
+    n_chains, length, n_panels : int
+    random_state : int, numpy Generator or None
+
+    Returns
+    -------
+    float array of shape (n_panels,)
+        Share of positions that the best path puts outside its commonest state.
+    """
+    rng = np.random.default_rng(random_state)
+    shares = np.empty(n_panels)
+    for panel in range(n_panels):
+        x = rng.normal(0, CHAIN_PROBE.sd[0], (n_chains * length, 1))
+        lengths = np.full(n_chains, length)
+        model = GaussianHiddenMarkov(3, "tied", init=chain_start(), tol=1e-6, floor=_FLOOR)
+        counts = np.bincount(model.fit(x, lengths=lengths).predict(x, lengths=lengths))
+        shares[panel] = 1 - counts.max() / len(x)
+    return shares
+
+
+def segment_scores(signals) -> np.ndarray:
+    """How much likelier copy variants make each chromosome, under the true parameters.
+
+    Parameters
+    ----------
+    signals : float array of shape (n_chains, length)
+
+    Returns
+    -------
+    float array of shape (n_chains,)
+        Natural log of the likelihood ratio of the chain to two copies throughout.
+    """
+    n_chains, length = signals.shape
+    log_emissions = log_densities(signals.reshape(-1, 1), CHAIN_PROBE)
+    sums = forward_backward(log_emissions, START, TRANSITIONS, np.full(n_chains, length))
+    normal = log_emissions[:, 1].reshape(n_chains, length).sum(axis=1)
+    return sums.log_likelihoods - normal
