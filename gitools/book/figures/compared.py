@@ -75,7 +75,9 @@ def draw_pairs(first, second, names) -> None:
              xlabel=f"squared error, {names[0]}", ylabel=f"squared error, {names[1]}")  # fmt: skip
 
 
-def draw_dots(methods, values, intervals, axis_label, line=None, line_label="") -> None:
+def draw_dots(
+    methods, values, intervals, axis_label, line=None, line_label="", largest_first=False
+) -> None:
     """One value with its interval a method, sorted, and a vertical line to measure it by.
 
     Parameters
@@ -86,10 +88,13 @@ def draw_dots(methods, values, intervals, axis_label, line=None, line_label="") 
     axis_label : str
     line : float, optional
     line_label : str
+    largest_first : bool
+        Whether the largest value stands on top, or the smallest.
     """
     values, intervals = np.asarray(values), np.asarray(intervals)
     _, axes = plt.subplots(figsize=(7.0, 0.33 * len(methods) + 1.1))
-    rows = len(methods) - 1 - np.argsort(np.argsort(values))
+    places = np.argsort(np.argsort(values))
+    rows = places if largest_first else len(methods) - 1 - places
     if line is not None:
         axes.axvline(line, color=COLORS["black"], ls="--", lw=1)
         axes.annotate(line_label, (line, len(methods) - 0.45), xytext=(4, 0),
@@ -112,7 +117,7 @@ def draw_grid(ratios, settings, methods, colorbar) -> None:
     colorbar : str
         What the colours say.
     """
-    _, axes = plt.subplots(figsize=(7.6, 0.31 * len(settings) + 1.7))
+    _, axes = plt.subplots(figsize=(7.6, 0.31 * len(settings) + 1.9))
     norm = TwoSlopeNorm(0.0, vmin=-1, vmax=1)
     image = axes.imshow(np.log2(ratios), cmap="RdBu_r", norm=norm, aspect="auto")
     for row, column in np.ndindex(ratios.shape):
@@ -121,9 +126,8 @@ def draw_grid(ratios, settings, methods, colorbar) -> None:
             strong = abs(np.log2(value)) > 0.65
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9,
                       color="white" if strong else COLORS["black"])  # fmt: skip
-    names = [label(method).replace(", ", ",\n").replace(" network", "\nnetwork", 1)
-             for method in methods]  # fmt: skip
-    axes.set_xticks(range(len(methods)), names, fontsize=9)
+    names = [label(method) for method in methods]
+    axes.set_xticks(range(len(methods)), names, fontsize=9, rotation=35, ha="left")
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(settings)), settings, fontsize=9.5)
     axes.tick_params(length=0)
@@ -207,9 +211,11 @@ def draw_panels(methods, values, panels) -> None:
         thin = {"arrowstyle": "-", "color": COLORS["grey"], "lw": 0.5}
         axes.annotate(label(method), (len(panels) - 1, column[-1]), xytext=(len(panels) - 0.75, y),
                       color=_color(method), va="center", fontsize=9.5, arrowprops=thin)  # fmt: skip
-    axes.text(0, 1.03, "predicting zero", fontsize=9)
+    axes.text(-0.15, 1.05, "predicting zero", fontsize=9)
     axes.set_xticks(range(len(panels)), panels)
-    ticks = [t for t in (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4) if 0.8 * values.min() < t < values.max()]
+    ticks = [
+        t for t in (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 8) if 0.8 * values.min() < t < values.max()
+    ]
     axes.set(yscale="log", xlim=(-0.2, len(panels) + 0.6), ylabel="error, zero's = 1")
     axes.set_yticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
