@@ -61,11 +61,20 @@ def test_p_values_are_those_of_scipy():
 def test_responsibilities_are_those_of_the_estimator_for_the_upper_component():
     rng = np.random.default_rng(5)
     Y = rng.normal(5.0 * (rng.random((3, 300)) < 0.3), 1)
-    ours = studies.fitted_responsibilities(Y, np.random.default_rng(6))
+    ours, _ = studies.fitted_scores(Y, np.random.default_rng(6))
     for y, r in zip(Y, ours, strict=True):
         em = GaussianMixtureEM(2, n_init=5, tol=1e-9, max_iter=3000, random_state=7)
         upper = em.fit(y[:, None]).means_[:, 0].argmax()
         assert np.allclose(em.predict_proba(y[:, None])[:, upper], r, atol=5e-3)
+
+
+def test_the_score_within_humps_is_a_derivative():
+    rng = np.random.default_rng(16)
+    Y = rng.normal(5.0 * (rng.random((1, 400)) < 0.3), 1)
+    _, within = studies.fitted_scores(Y, np.random.default_rng(17))
+    fits = studies.fit_rows(Y, 2, random_state=np.random.default_rng(17), **studies.FIT)
+    up, down = (studies.row_posteriors(Y + h, fits)[0] for h in (1e-4, -1e-4))
+    assert np.allclose(within, (down - up) / 2e-4, atol=1e-5)
 
 
 def test_true_responsibilities_are_bayes_rule():

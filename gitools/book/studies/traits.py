@@ -123,11 +123,21 @@ def draw_dosages(shape, rng):
     return rng.binomial(2, FREQUENCY, shape)
 
 
-def fitted_responsibilities(Y, rng):
-    """Responsibility of the component of higher mean in a mixture of two, (R, n)."""
+def fitted_scores(Y, rng):
+    """Scores of two kinds of effect under a fitted mixture of two, each (R, n).
+
+    Returns
+    -------
+    responsibilities : float array
+        Of the component of higher mean: the score of an effect on the class.
+    within : float array
+        sum_k r_k (y - mu_k) / sigma_k^2: the score of a shift of everybody.
+    """
     fits = fit_rows(Y, 2, random_state=rng, **FIT)
+    r = row_posteriors(Y, fits)[1]
     upper = fits.means.argmax(axis=1)
-    return row_posteriors(Y, fits)[1][np.arange(len(Y)), upper]
+    residuals = (Y[:, None] - fits.means[:, :, None]) / fits.sds[:, :, None] ** 2
+    return r[np.arange(len(Y)), upper], (r * residuals).sum(axis=1)
 
 
 def true_responsibilities(Y, distance, upper=UPPER):
@@ -157,11 +167,9 @@ def regression_p(Y, dosages):
 
 def functions_of_trait(scenario, Y, rng):
     """What is regressed on dosage: a name to values, (R, n)."""
-    named = {
-        "trait": Y,
-        "ranks": normal_ranks(Y),
-        "responsibilities": fitted_responsibilities(Y, rng),
-    }
+    responsibilities, within = fitted_scores(Y, rng)
+    named = {"trait": Y, "ranks": normal_ranks(Y), "responsibilities": responsibilities}
+    named["within humps"] = within
     named["labels"] = (named["responsibilities"] > 0.5).astype(float)
     if scenario.kind == "class":
         named["true responsibilities"] = true_responsibilities(Y, scenario.distance)
@@ -330,7 +338,7 @@ def _p_of(correlation, n):
 def _null_rows(trait, X, n_permutations, level, rng):
     y = 3.0 * (rng.random(len(X)) < UPPER) + rng.standard_normal(len(X))
     passed, threshold = _corrections(X, y, n_permutations, level, rng)
-    both = np.column_stack([y, fitted_responsibilities(y[None], rng)[0]])
+    both = np.column_stack([y, fitted_scores(y[None], rng)[0][0]])
     p_both = permutation_max(X, both, n_permutations, random_state=rng).p_adjusted
     passed["permutation, both"] = p_both <= level
     return [
