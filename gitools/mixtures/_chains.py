@@ -54,6 +54,8 @@ class _Blocks:
         Whether a block begins, or ends, its sequence.
     in_order : int array of shape (n_blocks,)
         The blocks by where they begin.
+    running : list of int
+        For each step from 0 to the longest block's length, how many blocks have that position.
     """
 
     begins: np.ndarray
@@ -61,11 +63,11 @@ class _Blocks:
     is_first: np.ndarray
     is_last: np.ndarray
     in_order: np.ndarray
+    running: list
 
     def at(self, step):
         """Positions of the blocks that have a position `step`: a prefix of the blocks."""
-        running = len(self.lengths) - np.searchsorted(self.lengths[::-1], step, side="right")
-        return self.begins[:running] + step
+        return self.begins[: self.running[step]] + step
 
 
 def sum_chains(log_emissions, start, transitions, lengths) -> ChainSums:
@@ -133,8 +135,14 @@ def _cut(lengths, longest) -> _Blocks:
     sizes = np.minimum(longest, (sequence_begins + lengths)[of_sequence] - begins)
     order = np.argsort(-sizes, kind="stable")
     is_last = number == pieces[of_sequence] - 1
+    running = len(sizes) - np.searchsorted(np.sort(sizes), np.arange(sizes.max() + 1), "right")
     return _Blocks(
-        begins[order], sizes[order], number[order] == 0, is_last[order], np.argsort(order)
+        begins[order],
+        sizes[order],
+        number[order] == 0,
+        is_last[order],
+        np.argsort(order),
+        running.tolist(),
     )
 
 
