@@ -130,6 +130,13 @@ def neural_speed_table():
     return table(["method", "variants", "blocks", "seconds", "MB"], lines)
 
 
+def principal_components_table():
+    """Principal components against scikit-learn's randomised solver."""
+    keys = ["method", "data", "n", "p", "seconds", "time_ratio", "peak_mb", "worst_angle"]
+    header = ["method", "data", "n", "p", "seconds", "ratio", "MB", "worst angle, degrees"]
+    return table(header, [[row[key] for key in keys] for row in rows_of("principal_components")])
+
+
 def notebooks_table():
     """Seconds of notebooks and of make book."""
     lines = [[f"`{row['what']}`", row["seconds"]] for row in rows_of("notebooks")]
@@ -145,6 +152,7 @@ TABLES = {
     "gene_p_values": gene_p_values_table,
     "dirichlet_process": dirichlet_process_table,
     "neural_speed": neural_speed_table,
+    "principal_components": principal_components_table,
     "notebooks": notebooks_table,
 }
 

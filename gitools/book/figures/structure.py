@@ -102,7 +102,8 @@ def draw_growth(sizes, named) -> None:
         axis.annotate(name, (sizes[-1], mean[-1]), xytext=(8, -4), textcoords="offset points",
                       color=_color(k))  # fmt: skip
     axis.set(xscale="log", xticks=sizes, xlim=(sizes[0] * 0.9, sizes[-1] * 2.2),
-             xlabel="people or plants sampled", ylabel="components found", ylim=(0, None))  # fmt: skip
+             xlabel="people or plants sampled", ylabel="components found",
+             ylim=(0, None))  # fmt: skip
     axis.set_xticks(sizes, [str(n) for n in sizes])
     axis.minorticks_off()
 

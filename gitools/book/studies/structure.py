@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
+from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from gitools.data import arabidopsis_accessions, arabidopsis_genotypes
@@ -316,3 +317,68 @@ def matched(responsibilities, labels):
     held = responsibilities.T @ (labels[:, None] == np.unique(labels))
     component, at = linear_sum_assignment(-held)
     return responsibilities[:, component[np.argsort(at)]]
+
+
+def read_table(path):
+    """The replicate studies' table, settings as text."""
+    return pd.read_csv(path, dtype={"setting": str}, keep_default_na=False)
+
+
+def values_of(table, study, quantity, setting=""):
+    """One value a data set, in order of replicates."""
+    chosen = (table["study"] == study) & (table["quantity"] == quantity)
+    rows = table[chosen & (table["setting"] == setting)]
+    if rows.empty:
+        raise ValueError(f"table: holds no {quantity!r} of {study!r} with the setting {setting!r}")
+    return rows.sort_values("replicate")["value"].to_numpy(dtype=float)
+
+
+def two_errors(values):
+    """Two standard errors of a mean."""
+    return 2 * np.std(values, ddof=1) / np.sqrt(len(values))
+
+
+def great_circle(latitude, longitude):
+    """Distances (n, n) in kilometres on a sphere, from degrees."""
+    phi, theta = np.radians(latitude), np.radians(longitude)
+    places = np.column_stack(
+        [np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)]
+    )
+    return 6371 * np.arccos(np.clip(places @ places.T, -1, 1))
+
+
+def share_that_differs(genotypes):
+    """Share of variants (n, n) at which two inbred lines differ."""
+    X = np.asarray(genotypes, dtype=np.float32)
+    counts = X.sum(axis=1)
+    return (counts[:, None] + counts - 2 * (X @ X.T)) / X.shape[1]
+
+
+def predict_in_folds(predictors, y, folds):
+    """Linear predictions (n,) of each fold from the others."""
+    A, predicted = np.column_stack([np.ones(len(y)), predictors]), np.empty(len(y))
+    for fold in np.unique(folds):
+        test = folds == fold
+        predicted[test] = A[test] @ np.linalg.lstsq(A[~test], y[~test], rcond=None)[0]
+    return predicted
+
+
+def fold_cells(latitude, longitude, n_folds, rng):
+    """A fold (n,) for each plant; plants of one cell of a degree share it."""
+    cells = np.floor(np.column_stack([latitude, longitude]))
+    cell = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
+    return rng.permutation(cell.max() + 1)[cell] % n_folds
+
+
+def correlations_within(genetic, distance, groups, names, rng=None):
+    """Spearman's correlation of two distances over pairs within each group (len(names),).
+
+    With a Generator the plants of a group swap places first: the null.
+    """
+    found = []
+    for name in names:
+        rows = np.flatnonzero(groups == name)
+        places = rows if rng is None else rng.permutation(rows)
+        i, j = np.triu_indices(len(rows), 1)
+        found.append(spearmanr(genetic[rows[i], rows[j]], distance[places[i], places[j]]).statistic)
+    return np.array(found)
