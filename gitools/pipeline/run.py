@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gitools.association import gene_types
 from gitools.pipeline import store
 from gitools.pipeline.blocks import MAX_SIZE, MIN_SIZE, REACH, cut_blocks
 from gitools.pipeline.fates import fate_table
@@ -32,6 +33,7 @@ from gitools.pipeline.stages import (
     fit_mixture,
     scan_genes,
     shrink_and_check,
+    type_patterns,
     variant_types,
 )
 from gitools.pipeline.statistics import clean_chunks
@@ -107,7 +109,9 @@ class PipelineResult:
         One row for each gene and trait: gene, chromosome, start, end, trait, n_variants,
         statistic, p, and shrunken (sum of squared shrunken effects, in squared standard errors).
     gene_types : DataFrame
-        One row for each gene and type: gene, type, expected number of its variants of that type.
+        One row for each gene and type: gene, type, expected number of its variants of that type,
+        probability that the gene is of that type (`gitools.association.gene_types`; NaN without
+        variants).
     report : DataFrame
         See `gitools.pipeline.fate_table`, all traits below one another.
     flagged : DataFrame
@@ -434,8 +438,8 @@ class _Run:
                 z, lambda a, b: self.panel.ld(chromosome, rows[a:b]),
                 table["position"].to_numpy(), genes, flank=self.options.flank,
             )  # fmt: skip
-            sums = _sums_over(members, table, list(self.traits))
-            store.write_table(path, pd.concat([genes, tests, sums], axis=1), mark)
+            found = _types_of_genes(members, table, list(self.traits))
+            store.write_table(path, pd.concat([genes, tests, found], axis=1), mark)
 
         self.keep("genes", chromosome, path, mark, make)
 
@@ -541,21 +545,23 @@ def _n_rows(path):
     return pq.read_metadata(path).num_rows
 
 
-def _sums_over(members, table, traits):
-    """Sums over each gene's variants: squared shrunken effects, and posterior of each type."""
-    columns = {}
-    for trait in traits:
-        columns[f"shrunken_{trait}"] = table[f"shrunken_{trait}"].to_numpy() ** 2
-    for name in table.columns:
-        if name.startswith("type_"):
-            columns[name] = table[name].to_numpy()
-    running = {name: np.concatenate([[0], np.cumsum(v)]) for name, v in columns.items()}
-    return pd.DataFrame(
-        {
-            name: [total[inside.stop] - total[inside.start] for inside in members]
-            for name, total in running.items()
-        }
-    )
+def _types_of_genes(members, table, traits):
+    """Shrunken sum of squares, and expected number and probability of each type, of each gene."""
+    names = [name.removeprefix("type_") for name in table if name.startswith("type_")]
+    with_variants = [k for k, inside in enumerate(members) if inside.stop > inside.start]
+    columns = [f"shrunken_{trait}" for trait in traits]
+    columns += [f"{what}_{name}" for what in ("expected", "probability") for name in names]
+    values = np.full((len(members), len(columns)), np.nan)
+    if with_variants:
+        found = gene_types(
+            table[[f"shrunken_{trait}" for trait in traits]].to_numpy(),
+            table[[f"type_{name}" for name in names]].to_numpy(),
+            type_patterns(names, traits),
+            [np.arange(members[k].start, members[k].stop) for k in with_variants],
+        )
+        squares = np.diagonal(found.products, axis1=1, axis2=2)
+        values[with_variants] = np.hstack([squares, found.expected, found.probability])
+    return pd.DataFrame(values, columns=columns)
 
 
 def _tidy_genes(wide, traits):
@@ -575,9 +581,19 @@ def _tidy_genes(wide, traits):
 
 
 def _tidy_types(wide):
-    types = [name for name in wide if name.startswith("type_")]
-    long = wide.melt("gene", types, var_name="type", value_name="expected")
-    return long.assign(type=long["type"].str.removeprefix("type_")).fillna({"expected": 0.0})
+    names = [name.removeprefix("expected_") for name in wide if name.startswith("expected_")]
+    parts = [
+        pd.DataFrame(
+            {
+                "gene": wide["gene"],
+                "type": name,
+                "expected": wide[f"expected_{name}"].fillna(0.0),
+                "probability": wide[f"probability_{name}"],
+            }
+        )
+        for name in names
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _check_traits(traits):

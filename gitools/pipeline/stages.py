@@ -142,6 +142,23 @@ def variant_types(effects, mixture: Mixture, traits) -> AssociationTypes:
     return association_types(mixture, effects, noise=noise, trait_names=traits)
 
 
+def type_patterns(names, traits) -> np.ndarray:
+    """Which traits each type acts on, from the names that `variant_types` gives.
+
+    Parameters
+    ----------
+    names, traits : sequences of str
+
+    Returns
+    -------
+    bool array of shape (n_types, n_traits)
+    """
+    letters = all(len(trait) == 1 for trait in traits)
+    parts = [list(name) if letters else name.split("+") for name in names]
+    parts = [[] if name == "null" else part for name, part in zip(names, parts, strict=True)]
+    return np.array([[trait in part for trait in traits] for part in parts])
+
+
 def scan_genes(z, ld, positions, genes, *, flank=0) -> tuple[pd.DataFrame, list]:
     """Sum-of-squares tests of the genes of one chromosome, on the marginal z scores.
 
