@@ -94,6 +94,25 @@ def test_with_two_classes_it_is_the_spike_and_slab():
     np.testing.assert_allclose(fit.posterior_mean, oracle.posterior_mean, atol=0.006)
 
 
+def test_with_one_class_it_is_ridge_regression():
+    X, y, age = _people(seed=14)
+    one = {"multiples": [0.1], "genetic_variance": 0.5, "residual_variance": 0.8}
+    fit = effect_mixture(X, y, covariates=age, n_draws=1500, random_state=15, **one)
+    X = _standardised(X, age)[0]
+    ridge = np.linalg.solve(X.T @ X + 0.8 / 0.05 * np.eye(4), X.T @ y)
+    np.testing.assert_allclose(fit.posterior_mean, ridge, atol=0.006)
+
+
+def test_copies_that_chains_disagree_on_have_large_errors():
+    X, y, _ = _independent(500, 6, 1, 0.3, 16)
+    X[:, 1] = X[:, 0]
+    given = {"multiples": [0, 0.1], "proportions": [0.95, 0.05], "n_chains": 10}
+    fit = effect_mixture(X, y, n_draws=60, n_burn=20, random_state=17, **given)
+    assert fit.pip[:2].sum() == pytest.approx(1, abs=0.15)
+    assert fit.pip_error[:2].min() > 5 * fit.pip_error[2:].max()
+    assert fit.mean_error[:2].min() > 5 * fit.mean_error[2:].max()
+
+
 def _independent(n, p, n_large, size, seed):
     rng = np.random.default_rng([24, seed])
     X = rng.binomial(2, 0.4, (n, p)).astype(float)

@@ -58,6 +58,10 @@ class EffectMixtureFit:
         Posterior probability of each class.
     pip : array of shape (p,)
         Posterior probability of a class whose multiple is not zero.
+    mean_error, pip_error : arrays of shape (p,)
+        Standard errors of ``posterior_mean`` and ``pip``, from the spread of the chains. Sweeps go
+        one variant at a time, so two near copies exchange an effect seldom: ``r_hat`` doesn't see
+        that; these do, unless all chains sit on the same copy.
     proportions : array of shape (C, K)
         Posterior mean of each group's proportions, or those given.
     genetic_variance, residual_variance : float
@@ -78,6 +82,8 @@ class EffectMixtureFit:
     second_moment: np.ndarray
     class_probabilities: np.ndarray
     pip: np.ndarray
+    mean_error: np.ndarray
+    pip_error: np.ndarray
     proportions: np.ndarray
     genetic_variance: float
     residual_variance: float
@@ -176,6 +182,11 @@ def effect_mixture(
     ValueError
         If an argument is not finite, out of range or of the wrong size, a variant or the trait
         does not vary (after covariates), or a binary trait has other values than 0 and 1.
+
+    Notes
+    -----
+    Which of two variants with a correlation near one carries an effect is found out slowly (use
+    many chains, or leave one of the two out); what they predict together is found out at once.
 
     References
     ----------
@@ -396,6 +407,7 @@ def _set_variances(prior, genetic_variance, residual_variance, binary):
 
 def _summarise(found, multiples, centre, scale, proportions):
     classes = found.classes.mean(axis=2)
+    pips = found.classes[:, multiples > 0].sum(axis=1)
     r_hat = _r_hat(found.trace)
     if not r_hat <= _LARGEST_R_HAT:
         warnings.warn(
@@ -412,7 +424,9 @@ def _summarise(found, multiples, centre, scale, proportions):
         found.mean.mean(axis=1),
         found.square.mean(axis=1),
         classes,
-        classes[:, multiples > 0].sum(axis=1),
+        pips.mean(axis=1),
+        _error(found.mean),
+        _error(pips),
         learnt,
         float(found.genetic.mean()),
         float(found.residual.mean()),
@@ -423,6 +437,11 @@ def _summarise(found, multiples, centre, scale, proportions):
         centre,
         scale,
     )
+
+
+def _error(of_chains):
+    """Standard error of the mean over chains, the last axis."""
+    return of_chains.std(axis=-1, ddof=1) / np.sqrt(of_chains.shape[-1])
 
 
 def _r_hat(trace):
