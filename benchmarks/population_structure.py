@@ -145,7 +145,7 @@ def growth_study(rng, quick):
     """Components found in 100 to 800 people of a chain of demes, and of three islands."""
     sizes = (40, 80) if quick else (100, 200, 400, 800)
     worlds = {
-        "chain": (studies.chain(20, 500, 0.05), 20, 40, 1.5e4),
+        "chain": (studies.chain(20, 500, 0.02), 20, 40, 1.5e4),
         "islands": (studies.islands(3, 0.05), 3, 15, 1.5e4),
     }
     for name, (demography, n_demes, n_stretches, length) in worlds.items():
