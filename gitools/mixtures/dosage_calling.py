@@ -25,7 +25,7 @@ _START_SD = 0.08
 _STEPS_BETWEEN_CHECKS = 5
 _BLOCK_ENTRIES = 2**17
 _GOLDEN = (np.sqrt(5) - 1) / 2
-_SEARCH_STEPS = 22
+_SEARCH_STEPS = 18
 _WEIGHTS = ("free", "hardy-weinberg", "inbreeding")
 
 
@@ -343,16 +343,32 @@ def _inbred_shares(counts, p, before):
     """
     ploidy = counts.shape[1] - 1
     p = np.clip(p, 1e-6, 1 - 1e-6)
-
-    def height(f):
-        shares = np.maximum(dosage_frequencies(ploidy, p, f), 1e-300)
-        return (counts * np.log(shares)).sum(axis=1)
-
+    height = _inbreeding_height(counts, p)
     best = _golden_search(height, lowest_inbreeding(ploidy, p), np.full_like(p, 0.999))
     shares = dosage_frequencies(ploidy, p, best)
     reached = (counts * np.log(np.maximum(shares, 1e-300))).sum(axis=1)
     had = (counts * np.log(np.maximum(before, 1e-300))).sum(axis=1)
     return np.where((reached >= had)[:, None], shares, before)
+
+
+def _inbreeding_height(counts, p):
+    """Function of F (R,): log-likelihood of expected counts (R, K), up to a constant.
+
+    Factor i of the numerator's first product stands in every dosage above i, and of the second
+    in every dosage below ploidy - i.
+    """
+    steps = np.arange(counts.shape[1] - 1)
+    above = counts[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    below = counts[:, :-1].cumsum(axis=1)[:, ::-1]
+    n = counts.sum(axis=1)[:, None]
+
+    def height(f):
+        less, more = 1 - f[:, None], steps * f[:, None]
+        of_b = above * np.log(np.maximum(p[:, None] * less + more, 1e-300))
+        of_a = below * np.log(np.maximum((1 - p[:, None]) * less + more, 1e-300))
+        return (of_b + of_a - n * np.log(less + more)).sum(axis=1)
+
+    return height
 
 
 def _golden_search(height, low, high):
