@@ -43,6 +43,7 @@ def test_tables_are_those_of_the_benchmarks():
         "gene_p_values",
         "dirichlet_process",
         "neural_speed",
+        "principal_components",
         "notebooks",
     ],
 )

@@ -54,10 +54,10 @@ def draw_clusters(scores, populations, means, covariances) -> None:
     _components(axis)
 
 
-def draw_admixed(share, panels) -> None:
-    """Against true ancestry [n]: for each title the responsibility and the position, both [n]."""
+def draw_admixed(panels) -> None:
+    """For each title true ancestry, responsibility and position, all [n]."""
     _, axes = plt.subplots(1, len(panels), figsize=(7.6, 3.2), sharey=True)
-    for axis, (title, (responsibility, position)) in zip(axes, panels.items(), strict=True):
+    for axis, (title, (share, responsibility, position)) in zip(axes, panels.items(), strict=True):
         axis.plot([0, 1], [0, 1], color=COLORS["grey"], ls="--", lw=1)
         axis.plot(share, position, "o", ms=4, mew=0, color=COLORS["blue"], label="position")
         axis.plot(share, responsibility, "o", ms=4, mew=0, color=COLORS["vermillion"],
@@ -84,14 +84,14 @@ def draw_maps(longitude, latitude, clusters, groups) -> None:
 
 
 def draw_distance(edges, curves) -> None:
-    """Share of variants that differ against distance: name to means [len(edges) - 1]."""
+    """Excess share of variants that differ against distance: name to means [len(edges) - 1]."""
     _, axis = plt.subplots(figsize=(6.2, 3.5))
+    axis.axhline(0, color=COLORS["grey"], ls="--", lw=1)
     middle = np.sqrt(edges[:-1] * edges[1:])
     for k, (name, values) in enumerate(curves.items()):
         axis.plot(middle, values, "o-", ms=4, color=_color(k), label=name)
-    axis.legend(loc="upper left")
-    axis.set(xscale="log", xlabel="distance, km", ylabel="variants that differ",
-             ylim=(None, 1.15 * np.nanmax([np.nanmax(v) for v in curves.values()])))  # fmt: skip
+    axis.legend(loc="lower right")
+    axis.set(xscale="log", xlabel="distance, km", ylabel="variants that differ, excess")
 
 
 def draw_growth(sizes, named) -> None:
@@ -101,7 +101,7 @@ def draw_growth(sizes, named) -> None:
         axis.errorbar(sizes, mean, error, fmt="o-", color=_color(k), capsize=2)
         axis.annotate(name, (sizes[-1], mean[-1]), xytext=(8, -4), textcoords="offset points",
                       color=_color(k))  # fmt: skip
-    axis.set(xscale="log", xticks=sizes, xlim=(sizes[0] * 0.9, sizes[-1] * 2.2),
+    axis.set(xscale="log", xlim=(sizes[0] * 0.9, sizes[-1] * 2.2),
              xlabel="people or plants sampled", ylabel="components found",
              ylim=(0, None))  # fmt: skip
     axis.set_xticks(sizes, [str(n) for n in sizes])
