@@ -103,13 +103,6 @@ def score_lists(on, kinds):
     }
 
 
-def names_of_lists(on):
-    """Each gene's set of lists as a type's name."""
-    return np.array(
-        ["".join(t for t, yes in zip(chain.TRAITS, row, strict=True) if yes) for row in on]
-    )
-
-
 def rank_columns(scores, strength, kinds):
     """Average precision of each type, and of any association."""
     by_type = chain.average_precisions(scores, kinds)
@@ -131,6 +124,10 @@ def run_chain(studies, method, number, null):
     row |= score_calls(chain.called_types(found, types), kinds, number)
     shared = posterior @ (members.sum(axis=1) > 1) > 0.5
     row |= {"shared": shared.sum(), "shared_right": ((truth != 0).sum(axis=1) > 1)[shared].sum()}
+    union = chain.names_of(found.trait_probability > 0.5)
+    row |= {"union_called": (union != "").sum(), "union_right": (union == kinds)[union != ""].sum()}
+    by_trait = chain.evidence_scores(statistics(x))
+    row["ap_by_trait"] = chain.average_precisions(by_trait, kinds).mean()
     told = method == "ridge" and studies[0].setting.h2 != chain.SETTINGS["realistic"].h2
     if method in null and not told:
         p = chain.pooled_p(statistics(x), null[method])
@@ -145,7 +142,7 @@ def run_others(studies, number):
         p = np.concatenate([test(one) for one in studies])
         scores, on = chain.overlap_scores(p), chain.listed(p)
         row = rank_columns(scores, -p.min(axis=1), kinds) | score_lists(on, kinds)
-        yield name, row | score_calls(names_of_lists(on), kinds, number), scores
+        yield name, row | score_calls(chain.names_of(on), kinds, number), scores
     posterior = np.concatenate([chain.judge(one) for one in studies])
     called = np.array(["", *chain.TYPES])[posterior.argmax(axis=1)]
     row = rank_columns(posterior[:, 1:], -posterior[:, 0], kinds)

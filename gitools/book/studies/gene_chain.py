@@ -378,17 +378,30 @@ def squares_p(study: Study) -> np.ndarray:
 
 
 def overlap_scores(p) -> np.ndarray:
-    """How well p-values say "all of these traits and no other", (n_genes, 7).
+    """How well p-values say "all of these traits and no other", (n_genes, 7)."""
+    return evidence_scores(-np.log10(np.maximum(p, 1e-300)))
 
-    Worst evidence (-log10 p) among the type's traits less the best among the others.
+
+def evidence_scores(evidence) -> np.ndarray:
+    """Worst evidence among a type's traits less the best among the others, (n_genes, 7).
+
+    Parameters
+    ----------
+    evidence : array of shape (n_genes, n_traits)
+        Large where the gene acts on the trait.
     """
-    evidence = -np.log10(np.maximum(p, 1e-300))
     scores = []
     for kind in TYPES:
         inside = np.array([trait in kind for trait in TRAITS])
         best_outside = evidence[:, ~inside].max(axis=1) if not inside.all() else 0
         scores.append(evidence[:, inside].min(axis=1) - best_outside)
     return np.stack(scores, axis=1)
+
+
+def names_of(acts_on) -> np.ndarray:
+    """Each gene's set of traits, a row of bool, as the name of a type."""
+    rows = np.asarray(acts_on)
+    return np.array(["".join(t for t, on in zip(TRAITS, r, strict=True) if on) for r in rows])
 
 
 def listed(p, level=FALSE_SHARE) -> np.ndarray:
