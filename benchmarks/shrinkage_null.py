@@ -1,6 +1,6 @@
 """Methods of shrinkage on regions without any effect: the third study behind chapter 36.
 
-    python benchmarks/shrinkage_null.py [--panels 20]
+    python benchmarks/shrinkage_null.py [--panels 10]
 
 Summary statistics of 50,000 people are drawn from the direct model with no effect at all, ten
 times on each panel of 500 variants. ``size`` is the root mean square of the estimates over that of
@@ -57,7 +57,7 @@ def run(study: Study, methods, rng) -> list[dict]:
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--panels", type=int, default=20)
+    parser.add_argument("--panels", type=int, default=10)
     rows, rng = [], np.random.default_rng(SEED)
     methods = [method for method in METHODS if method not in LEFT_OUT]
     hidden = bool(os.environ.get("GITOOLS_QUIET"))

@@ -1,6 +1,6 @@
 """Every method of shrinkage on two real blocks of LD: the second study behind chapter 36.
 
-    python benchmarks/shrinkage_real_ld.py [--jobs 2] [--replicates 60] [--methods zero ridge ...]
+    python benchmarks/shrinkage_real_ld.py [--jobs 2] [--replicates 50] [--methods zero ridge ...]
 
 The blocks (603 and 588 variants of chromosome 22, UK Biobank) were published with ML-MAGES. Effects
 are drawn at random variants from N(0, h2 / number of causal ones), summary statistics from the
@@ -74,7 +74,7 @@ def main() -> None:
     """Compute what is missing and append it to the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--replicates", type=int, default=60, help="data sets of each block")
+    parser.add_argument("--replicates", type=int, default=50, help="data sets of each block")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options = parser.parse_args()
     tasks = missing(options.replicates, options.methods)
