@@ -68,6 +68,9 @@ def standard_columns(found, aliases, overrides=None, *, name="file"):
                 f"columns: got {column!r} for {standard}, expected one of the {name}'s columns: "
                 f"{', '.join(found)}"
             )
+    for column in chosen.values():
+        # A column that was said to be one thing is not also what its name says.
+        del plain[column]
     for standard, others in aliases.items():
         if standard in chosen:
             continue
