@@ -49,9 +49,14 @@ def test_two_sequences_equal_sums_over_all_paths(n_states):
     np.testing.assert_array_equal(best, np.concatenate(paths))
 
 
+NEIGHBOURS_ONLY = np.array([[0.9, 0.1, 0.0], [0.01, 0.98, 0.01], [0.0, 0.2, 0.8]])
+
+
 @pytest.mark.parametrize("lengths", [[3000], [1, 2000, 3, 996], [30] * 100])
-def test_blocks_equal_position_by_position(lengths):
-    start, transitions = chain()
+@pytest.mark.parametrize("zeros", [False, True])
+def test_blocks_equal_position_by_position(lengths, zeros):
+    start, transitions = ([0.0, 1.0, 0.0], NEIGHBOURS_ONLY) if zeros else chain()
+    start = np.asarray(start)
     log_emissions = 3 * np.random.default_rng(2).normal(size=(3000, 3))
     sums = forward_backward(log_emissions, start, transitions, lengths)
     inside = np.ones(3000, dtype=bool)
@@ -70,6 +75,14 @@ def test_impossible_steps_and_vanishing_densities_need_no_luck():
     sums = forward_backward(log_emissions, [1.0, 0.0], left_to_right)
     np.testing.assert_allclose(sums.posteriors, [[1, 0], [0, 1], [0, 1]], atol=1e-12)
     assert sums.log_likelihoods[0] == pytest.approx(np.log(0.1) - 1)
+
+
+def test_evidence_that_comes_late_is_not_lost():
+    # State 1 falls a thousand nats behind the absorbing state before it is found to be true.
+    log_emissions = np.zeros((300, 2))
+    log_emissions[:150, 1], log_emissions[150:, 1] = 7.0, -20.0
+    sums = forward_backward(log_emissions, [0.5, 0.5], [[1.0 - 1e-9, 1e-9], [0.0, 1.0]])
+    assert sums.posteriors[0, 0] == pytest.approx(1)
 
 
 def test_a_sequence_without_path_is_an_error():

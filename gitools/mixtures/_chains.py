@@ -17,8 +17,8 @@ import numpy as np
 
 # Chains up to so many times the block length are not cut: cutting multiplies the work by K.
 _WORTH_CUTTING = 4
-# With every entry above this, scaled sums can't underflow; below it they are made in logarithms.
-_SMALLEST_SAFE = 1e-100
+# Scaled sums lose paths that fall behind by so many nats; a double's range is 708.
+_REACH_OF_DOUBLES = 600.0
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def sum_chains(log_emissions, start, transitions, lengths) -> ChainSums:
     begins = np.cumsum(lengths) - lengths
     inside = np.ones(len(log_emissions), dtype=bool)
     inside[begins] = False
-    safe = min(start.min(), transitions.min()) >= _SMALLEST_SAFE
-    sums = _scaled_sums if safe and np.isfinite(log_emissions).all() else _sums_in_logs
+    safe = _cannot_underflow(log_emissions, start, transitions)
+    sums = _scaled_sums if safe else _sums_in_logs
     posteriors, counts, log_steps = sums(log_emissions, start, transitions, lengths, inside)
     log_likelihoods = np.add.reduceat(log_steps, begins)
     return ChainSums(posteriors, log_likelihoods, counts, posteriors[begins].sum(axis=0))
@@ -144,6 +144,24 @@ def _cut(lengths, longest) -> _Blocks:
         np.argsort(order),
         running.tolist(),
     )
+
+
+def _cannot_underflow(log_emissions, start, transitions):
+    """Whether a path that scaled sums lose is always replaced by a likelier one.
+
+    From any state any other is reached in at most K - 1 steps, if at all. A detour of so many
+    steps costs at most K times the rarest step and the widest gap between densities; while a
+    double can hold that, a path that has fallen behind further cannot matter again.
+    """
+    if not np.isfinite(log_emissions).all():
+        return False
+    n_states = len(start)
+    possible = (transitions > 0) | np.eye(n_states, dtype=bool)
+    if not np.linalg.matrix_power(possible.astype(float), n_states - 1).all():
+        return False
+    rarest = min(transitions[transitions > 0].min(), start[start > 0].min())
+    widest = (log_emissions.max(axis=1) - log_emissions.min(axis=1)).max()
+    return n_states * (widest - np.log(rarest)) < _REACH_OF_DOUBLES
 
 
 def _scaled_sums(log_emissions, start, transitions, lengths, inside):
