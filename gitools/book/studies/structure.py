@@ -247,7 +247,7 @@ def draw_siblings(frequencies, n_siblings, rng):
     return mother.astype(np.int8) + father.astype(np.int8)
 
 
-def fit_by_bic(scores, most, rng, *, n_init=4):
+def fit_by_bic(scores, most, rng, *, n_init=2):
     """The mixture of lowest BIC among 1 to `most` components, and the BICs (most,)."""
     fits = [
         GaussianMixtureEM(
