@@ -3,8 +3,8 @@
     python benchmarks/multi_trait.py [--studies types overlap ...]
 
 - types: 60 data sets of 2,000 variants each with two, three and four traits; the fitted mixture
-  beside the true parameters, per-trait thresholds and, for the first 20, scikit-learn's mixture. The bins of the
-  posterior of being shared go to ``benchmarks/multi_trait_calibration.csv``.
+  beside the true parameters, per-trait thresholds and, for the first 20, scikit-learn's mixture.
+  The bins of the posterior of being shared go to ``benchmarks/multi_trait_calibration.csv``.
 - known: 20 draws of 1,000, 5,000 and 20,000 variants from the two mixtures of
   ``tests/reference/dpmix/known_mixtures.npz``.
 - overlap: 60 data sets of 2,000 variants, two traits measured in the same people.

@@ -55,7 +55,7 @@ def draw_units(covariance, factors, angles, shown) -> None:
         axes[0].plot(*np.outer(long, [-1, 1]), color=COLORS[color], lw=1, ls="--")
         axes[0].text(0.04, place, f"B times {factor:g}", color=COLORS[color],
                      transform=axes[0].transAxes)  # fmt: skip
-    axes[0].set(xlim=(-11, 11), ylim=(-11, 11), aspect="equal", xlabel="effect on A",
+    axes[0].set(xlim=(-20, 20), ylim=(-20, 20), aspect="equal", xlabel="effect on A",
                 ylabel="effect on B, own unit")  # fmt: skip
     axes[1].axhspan(0, 22.5, color=COLORS["grey"], alpha=0.15, lw=0)
     axes[1].axhspan(67.5, 90, color=COLORS["grey"], alpha=0.15, lw=0)
@@ -128,7 +128,7 @@ def draw_calibration(named) -> None:
 
 
 def draw_compared(traits, losses) -> None:
-    """Log loss above that of the true parameters: method to [traits, datasets], log axis."""
+    """Log loss above that of the true parameters: method to a series for each number of traits."""
     _, axis = plt.subplots(figsize=(6.2, 3.4))
     for place, (method, label) in enumerate(
         {"ours": "fitted mixture", "sklearn": "scikit-learn", "lists": "lists and overlap"}.items()
@@ -181,13 +181,13 @@ def draw_loci(z_one, causal_one, z_two, causal_two) -> None:
 def draw_neighbours(r2, called, coloc, errors) -> None:
     """Share of pairs taken for one variant against their r2, by two methods with 2 s.e."""
     _, axis = plt.subplots(figsize=(6.0, 3.5))
-    for values, error, color, text, dy in (
-        (called, errors[0], "green", "mixture at the lead variant", 8),
-        (coloc, errors[1], "purple", "colocalisation", -16),
+    for values, error, color, text, shift in (
+        (called, errors[0], "green", "mixture at the lead variant", (-80, 8)),
+        (coloc, errors[1], "purple", "colocalisation", (12, -8)),
     ):
         axis.errorbar(r2, values, 2 * error, fmt="o-", color=COLORS[color], capsize=2)
         at = len(r2) // 2
-        axis.annotate(text, (r2[at], values[at]), xytext=(0, dy), textcoords="offset points",
-                      color=COLORS[color], ha="center")  # fmt: skip
+        axis.annotate(text, (r2[at], values[at]), xytext=shift, textcoords="offset points",
+                      color=COLORS[color])  # fmt: skip
     axis.set(xlabel="squared correlation of the two causal variants", xlim=(0, 1.03),
              ylim=(-0.06, 1.14), ylabel="share taken for one variant")  # fmt: skip
