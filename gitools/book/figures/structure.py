@@ -94,16 +94,17 @@ def draw_distance(edges, curves) -> None:
     axis.set(xscale="log", xlabel="distance, km", ylabel="variants that differ, excess")
 
 
-def draw_growth(sizes, named) -> None:
-    """Mean K against number sampled: name to (mean, half width of the interval)."""
+def draw_growth(named, half_width) -> None:
+    """Mean K against number sampled: name to (sizes, values of K for each), and the interval."""
     _, axis = plt.subplots(figsize=(6.0, 3.5))
-    for k, (name, (mean, error)) in enumerate(named.items()):
-        axis.errorbar(sizes, mean, error, fmt="o-", color=_color(k), capsize=2)
+    for k, (name, (sizes, values)) in enumerate(named.items()):
+        mean = [np.mean(v) for v in values]
+        errors = [half_width(v) for v in values]
+        axis.errorbar(sizes, mean, errors, fmt="o-", color=_color(k), capsize=2)
         axis.annotate(name, (sizes[-1], mean[-1]), xytext=(8, -4), textcoords="offset points",
                       color=_color(k))  # fmt: skip
-    axis.set(xscale="log", xlim=(sizes[0] * 0.9, sizes[-1] * 2.2),
-             xlabel="people or plants sampled", ylabel="components found",
-             ylim=(0, None))  # fmt: skip
+    axis.set(xscale="log", xlim=(sizes[0] * 0.9, sizes[-1] * 2.2), ylim=(0, None),
+             xlabel="people or plants sampled", ylabel="components found")  # fmt: skip
     axis.set_xticks(sizes, [str(n) for n in sizes])
     axis.minorticks_off()
 
