@@ -18,7 +18,7 @@ EXPLAINED = 0.01
 LOG_SD = 0.5
 # Powers of a positive trait, in units of 1 / (sd of its logarithm).
 POWERS = np.round(np.arange(-3, 4) / 5, 1)
-FIT = {"n_starts": 4, "floor": 0.01, "tol": 1e-6, "max_iter": 500}
+FIT = {"n_starts": 2, "floor": 0.01, "tol": 1e-5, "max_iter": 200}
 
 KINDS = ("class", "normal", "skewed", "humped")
 
