@@ -167,6 +167,19 @@ def test_correlations_within_groups_and_their_null(rng):
     assert abs(np.mean(null)) < 0.1
 
 
+def test_excess_by_distance_takes_off_the_mean_of_a_pair_of_groups():
+    groups = np.array(["a", "a", "a", "b", "admixed"])
+    distance = np.array([[0, 1, 5, 5, 1], [0, 0, 5, 1, 1], [0, 0, 0, 1, 1], [0] * 5, [0] * 5])
+    distance = distance + distance.T
+    differ = 0.1 * distance + np.where(groups[:, None] == groups, 0, 7)
+    found = studies.excess_by_distance(differ, distance, groups, np.array([0.5, 2, 4, 6]))
+    one, two = found["pairs of one group"], found["pairs of two groups"]
+    mean = 0.1 * 11 / 3
+    np.testing.assert_allclose(one, [0.1 - mean, np.nan, 0.5 - mean])
+    mean = 0.1 * 7 / 3
+    np.testing.assert_allclose(two, [0.1 - mean, np.nan, 0.5 - mean])
+
+
 def test_two_errors_and_parabola(rng):
     assert studies.two_errors(np.array([1.0, 3.0])) == pytest.approx(2)
     x = rng.normal(size=50)

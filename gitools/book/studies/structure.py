@@ -382,3 +382,34 @@ def correlations_within(genetic, distance, groups, names, rng=None):
         i, j = np.triu_indices(len(rows), 1)
         found.append(spearmanr(genetic[rows[i], rows[j]], distance[places[i], places[j]]).statistic)
     return np.array(found)
+
+
+def excess_by_distance(differ, distance, groups, edges):
+    """Mean share of variants that differ, less its mean in the pair of groups, by distance.
+
+    Parameters
+    ----------
+    differ, distance : float arrays of shape (n, n)
+    groups : array of shape (n,)
+        Pairs with "admixed" are left out.
+    edges : array of shape (m + 1,)
+        Bins of distance.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (m,)
+        For pairs of one group and of two; NaN in a bin without pairs.
+    """
+    i, j = np.triu_indices(len(groups), 1)
+    known = (groups[i] != "admixed") & (groups[j] != "admixed")
+    i, j = i[known], j[known]
+    labels = np.unique(groups, return_inverse=True)[1]
+    low, high = np.minimum(labels[i], labels[j]), np.maximum(labels[i], labels[j])
+    pairs = pd.DataFrame({"pair": low * len(groups) + high, "differ": differ[i, j]})
+    excess = pairs["differ"] - pairs.groupby("pair")["differ"].transform("mean")
+    bins = np.digitize(distance[i, j], edges) - 1
+    named = {"pairs of one group": low == high, "pairs of two groups": low != high}
+    return {
+        name: excess[chosen].groupby(bins[chosen]).mean().reindex(range(len(edges) - 1)).to_numpy()
+        for name, chosen in named.items()
+    }
