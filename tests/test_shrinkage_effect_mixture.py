@@ -1,14 +1,16 @@
 """The normal mixture on effects: against exact posteriors of small problems, and its errors."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.special import ndtr, softmax
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, truncnorm
 
 from gitools.shrinkage import _effect_gibbs as gibbs
 from gitools.shrinkage import effect_mixture, oracle_posterior
+from gitools.shrinkage.effect_mixture import Liability
 
 MULTIPLES = np.array([0.0, 0.05, 0.4])
 PROPORTIONS = np.array([0.5, 0.3, 0.2])
@@ -56,7 +58,7 @@ def test_the_sampler_gives_the_posterior_that_enumeration_gives(per_variant):
     rows = np.tile(PROPORTIONS, (4, 1))
     if per_variant:
         rows[2] = [0.9, 0.05, 0.05]
-    exact = _enumerate(X, y, age, rows, 0.6, 1.1)
+    exact = _enumerate(X, y, age, rows, 0.6, 2.5)
     fit = effect_mixture(
         X,
         y,
@@ -64,7 +66,7 @@ def test_the_sampler_gives_the_posterior_that_enumeration_gives(per_variant):
         covariates=age,
         proportions=rows if per_variant else PROPORTIONS,
         genetic_variance=0.6,
-        residual_variance=1.1,
+        residual_variance=2.5,
         n_draws=4000,
         random_state=2,
     )
@@ -109,8 +111,8 @@ def test_copies_that_chains_disagree_on_have_large_errors():
     given = {"multiples": [0, 0.1], "proportions": [0.95, 0.05], "n_chains": 10}
     fit = effect_mixture(X, y, n_draws=60, n_burn=20, random_state=17, **given)
     assert fit.pip[:2].sum() == pytest.approx(1, abs=0.15)
-    assert fit.pip_error[:2].min() > 5 * fit.pip_error[2:].max()
-    assert fit.mean_error[:2].min() > 5 * fit.mean_error[2:].max()
+    assert fit.pip_error[:2].min() > 0.1 > 10 * fit.pip_error[2:].max()
+    assert fit.mean_error[:2].min() > 0.02 > 5 * fit.mean_error[2:].max()
 
 
 def _independent(n, p, n_large, size, seed):
@@ -150,11 +152,11 @@ def test_units_do_not_matter_and_covariates_and_means_are_taken_out():
 
 def test_a_binary_trait_has_the_posterior_that_integration_gives():
     rng = np.random.default_rng([24, 8])
-    x = rng.binomial(2, 0.4, 100).astype(float)
+    x = rng.binomial(2, 0.4, 12).astype(float)
     standard = (x - x.mean()) / x.std()
-    ill = (0.8 * standard + rng.normal(size=100) > 0.5).astype(float)
+    ill = (0.8 * standard + rng.normal(size=12) > 0.5).astype(float)
     # Probit likelihood on a grid of intercepts and effects; the prior has two normal classes.
-    intercepts, effects = np.linspace(-2, 1, 121), np.linspace(-0.5, 2, 251)
+    intercepts, effects = np.linspace(-4, 3, 281), np.linspace(-3, 4, 281)
     mean = intercepts[:, None, None] + effects[:, None] * standard
     log_likelihood = np.log(ndtr(np.where(ill > 0.5, 1, -1) * mean)).sum(axis=2)
     likelihood = np.exp(log_likelihood - log_likelihood.max()).sum(axis=0)
@@ -176,6 +178,27 @@ def test_a_binary_trait_has_the_posterior_that_integration_gives():
     exact = (weights.sum(axis=0) @ effects) / weights.sum()
     assert fit.posterior_mean[0] == pytest.approx(exact, abs=0.02)
     assert fit.residual_variance == 1.0
+
+
+def test_liabilities_vary_as_the_unknown_intercept_makes_them():
+    ill, m = np.array([True] * 4 + [False] * 6)[:, None], 200
+    rng = np.random.default_rng([24, 18])
+    liability = Liability(np.zeros((1, 10, 1)), ill, np.ones((10, 1)), m, rng)
+    chains, xy = SimpleNamespace(effects=np.zeros((1, m)), r=np.zeros((1, m))), np.zeros((1, m))
+    means = []
+    for _ in range(80):
+        liability.redraw(chains, xy)
+        means.append(liability.latent.mean(axis=0))
+    # Given the intercept, liabilities are cut normals; the intercept is integrated on a grid.
+    grid = np.linspace(-4, 4, 401)
+    weight = ndtr(grid) ** 4 * ndtr(-grid) ** 6
+    weight /= weight.sum()
+    above = truncnorm.stats(-grid, np.inf, loc=grid, moments="mv")
+    below = truncnorm.stats(-np.inf, -grid, loc=grid, moments="mv")
+    mean, variance = ((4 * a + 6 * b) / 10 for a, b in zip(above, below, strict=True))
+    exact = weight @ (variance / 10 + mean**2) - (weight @ mean) ** 2
+    assert np.var(means[20:]) == pytest.approx(exact, rel=0.06)
+    assert np.mean(means[20:]) == pytest.approx(weight @ mean, abs=0.03)
 
 
 def test_data_sets_side_by_side_have_the_posteriors_they_have_alone():
