@@ -69,7 +69,10 @@ def test_dropout_differs_between_members():
     assert not torch.allclose(first, second)
 
 
-def test_each_member_keeps_its_best_pass(model):
+def test_each_member_keeps_its_best_pass():
+    model = trained(learning_rate=0.1, max_epochs=10)  # steps so large that losses go up and down
+    places = np.argmin(model.validation_losses_, axis=1)
+    assert len(set(places)) > 1 and places.min() < 9
     block = HELD_OUT[0]
     se = np.broadcast_to(block.se, block.z.shape)
     found = model.predict_members(block.z * se, se, block.R)
@@ -77,7 +80,6 @@ def test_each_member_keeps_its_best_pass(model):
     weights = np.where(truth != 0, 2.0, 1.0)
     losses = (weights * (found - truth) ** 2).mean(axis=(1, 2))
     np.testing.assert_allclose(losses, np.min(model.validation_losses_, axis=1), rtol=1e-4)
-    assert len({round(one, 12) for one in losses}) == 3
 
 
 def test_training_helps_repeats_and_leaves_the_global_stream_alone(model):
@@ -93,13 +95,15 @@ def test_training_helps_repeats_and_leaves_the_global_stream_alone(model):
 
 def test_patience_ends_the_passes():
     passes = []
-    options = {"learning_rate": 1e-12, "patience": 2, "max_epochs": 30, "random_state": 1}
+    options = {"learning_rate": 0.1, "patience": 2, "max_epochs": 60, "random_state": 1}
     model = PublishedShrinkage(n_members=2, **options)
     fit_together(model, BLOCKS[:1], HELD_OUT, on_pass=passes.append)
     losses = np.array(model.validation_losses_)
-    assert len(passes) == losses.shape[1]
-    waited = losses.shape[1] - 1 - losses.argmin(axis=1)
-    assert losses.shape[1] == 30 or waited.min() >= 2
+    ends = [
+        next(n for n in range(1, 61) if n - 1 - np.argmin(one[:n]) >= 2 or n == len(one))
+        for one in losses
+    ]
+    assert len(passes) == losses.shape[1] == max(ends) < 60
 
 
 def test_saved_members_answer_as_before(model, tmp_path):
