@@ -144,7 +144,7 @@ def draw_cost(distances, named, errors) -> None:
     for (name, values), color in zip(named.items(), colors, strict=True):
         axis.errorbar(distances, values, errors[name], fmt="o-", ms=4, lw=1.4,
                       color=COLORS[color], label=name)  # fmt: skip
-    axis.legend(loc="center right", fontsize="small")
+    axis.legend(loc="lower right", fontsize="small")
     axis.set(xlabel="distance of the humps (sd of one hump); 0: no gene",
              ylabel="share in which one hump is rejected")  # fmt: skip
 
