@@ -151,7 +151,7 @@ def run(name):
     one, settings, n_datasets, stream = PLAN[name]
     table = NULLS if name in ("null", "uneven", "ld") else SCORES
     done = finished(table[0])
-    todo = [(s, k) for s in settings for k in range(n_datasets) if (name, s, k) not in done]
+    todo = [(s, k) for k in range(n_datasets) for s in settings if (name, s, k) not in done]
     for setting, dataset in studies.bar(todo):
         rng = np.random.default_rng([42, 100 + stream, setting, dataset])
         key = {"study": name, "traits": setting, "dataset": dataset}
