@@ -32,6 +32,14 @@ LABELS = {
 }
 """How methods are called in figures where it is not as in the table."""
 
+SHORT = {
+    "spike-and-slab": "mean field",
+    "published": "published",
+    "published, wide": "published, wide",
+    "ours": "unrolled",
+}
+"""Where space is short."""
+
 
 def label(method: str) -> str:
     """Name of a method as figures show it."""
@@ -126,7 +134,7 @@ def draw_grid(ratios, settings, methods, colorbar) -> None:
             strong = abs(np.log2(value)) > 0.65
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9,
                       color="white" if strong else COLORS["black"])  # fmt: skip
-    names = [label(method) for method in methods]
+    names = [SHORT.get(method, label(method)) for method in methods]
     axes.set_xticks(range(len(methods)), names, fontsize=9, rotation=35, ha="left")
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(settings)), settings, fontsize=9.5)
