@@ -85,6 +85,7 @@ def draw_shift(ratio, dosage, named) -> None:
              xlabel="signal ratio", ylabel="plants")  # fmt: skip
     axis.legend(loc="upper right")
     axis.axhline(0, color="black", lw=0.8)
+    axis.set_yticks([tick for tick in axis.get_yticks() if 0 <= tick < top])
 
 
 def draw_thresholds(named) -> None:
@@ -196,7 +197,9 @@ def draw_scores(named, threshold) -> None:
         axis.hist(np.clip(scores, bins[0], bins[-1]), bins=bins, histtype="step", lw=1.8,
                   color=COLORS[color], label=name)  # fmt: skip
     axis.axvline(threshold, color=COLORS["grey"], ls="--", lw=1)
-    axis.annotate("threshold", (threshold, 0.93), xycoords=("data", "axes fraction"),
+    axis.annotate("threshold", (threshold, 0.95), xycoords=("data", "axes fraction"),
                   xytext=(4, 0), textcoords="offset points", color=COLORS["grey"])  # fmt: skip
-    axis.legend(loc="center right")
-    axis.set(xlabel="score of a chromosome (log likelihood ratio)", ylabel="chromosomes")
+    axis.legend(loc="upper right")
+    axis.set(
+        yscale="log", xlabel="score of a chromosome (log likelihood ratio)", ylabel="chromosomes"
+    )
