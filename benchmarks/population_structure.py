@@ -176,16 +176,16 @@ def accession_study(rng, quick):
 
 
 # Replicates were fixed before any was run, by what a shared machine could do in ten minutes: 50
-# give a share to within 0.14, the 100 of the null a rate of a few per cent to within 0.04. Subsets
-# of one collection overlap: 12 tell enough of their mean, as do 16 of the slowest study.
+# give a share to within 0.14, the 60 of the null a rate of a few per cent to within 0.05. Subsets
+# of one collection overlap: 12 tell enough of their mean, as do 12 of the slowest study.
 STUDIES = {
     "islands": (island_study, 50),
     "threshold": (threshold_study, 50),
     "admixture": (admixture_study, 50),
     "siblings": (sibling_study, 50),
     "inversion": (inversion_study, 50),
-    "null": (null_study, 100),
-    "growth": (growth_study, 16),
+    "null": (null_study, 60),
+    "growth": (growth_study, 12),
     "accessions": (accession_study, 12),
 }
 
