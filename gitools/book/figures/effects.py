@@ -27,8 +27,8 @@ def draw_degrees(sizes, train, test, theory, random) -> None:
     axis.axhline(0, color=COLORS["grey"], lw=1)
     axis.plot(*theory, color=COLORS["grey"], ls="--")
     for values, name, color, at, offset in (
-        (train, "least squares, the people fitted", "orange", 3, (8, 6)),
-        (test, "least squares, new people", "vermillion", 3, (10, -2)),
+        (train, "least squares, the people fitted", "orange", 6, (4, -16)),
+        (test, "least squares, new people", "vermillion", 8, (12, -12)),
         (random, "random effects, new people", "blue", -1, (-4, 8)),
     ):
         axis.plot(sizes, values, "o-", color=COLORS[color])
@@ -52,7 +52,7 @@ def draw_learnt(truth, learnt, estimates, n_variants) -> None:
     lines = (
         (above, "estimates", "grey", 35, (8, 6)),
         (_tail(x, *truth, n_variants), "truth", "vermillion", 12, (-8, -26)),
-        (_tail(x, *learnt, n_variants), "learnt", "blue", 130, (6, 6)),
+        (_tail(x, *learnt, n_variants), "learnt", "blue", 90, (-44, -16)),
     )
     for y, name, color, at, offset in lines:
         axis.plot(x, y, color=COLORS[color], ls="--" if name == "learnt" else "-")
@@ -66,8 +66,8 @@ def draw_shrinkage(x, named, threshold) -> None:
     """Estimate against what is kept of it: name to curve, and a threshold's cut."""
     _, axis = plt.subplots(figsize=(5.6, 4.0))
     axis.plot(x, x, color=COLORS["grey"], lw=1, ls=":")
-    kept = np.where(x > threshold, x, 0)
-    axis.plot(x, kept, color=COLORS["orange"], drawstyle="steps-post")
+    corners = [0, threshold, threshold, x[-1]], [0, 0, threshold, x[-1]]
+    axis.plot(*corners, color=COLORS["orange"])
     axis.annotate("p-value threshold", (threshold, 0.6 * threshold), xytext=(6, -4),
                   textcoords="offset points", color=COLORS["orange"])  # fmt: skip
     for (name, y), color, ls in zip(
@@ -99,7 +99,8 @@ def draw_trace(trace, truth, burn_in) -> None:
     axis.plot(trace, color=COLORS["blue"], lw=0.9)
     axis.axhline(truth, color=COLORS["vermillion"], ls="--", lw=1.2)
     axis.annotate("truth", (1.0, truth), xycoords=("axes fraction", "data"), xytext=(-4, 5),
-                  textcoords="offset points", ha="right", color=COLORS["vermillion"])  # fmt: skip
+                  textcoords="offset points", ha="right", color=COLORS["vermillion"],
+                  bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
     axis.set(xlabel="sweep", ylabel="variance explained")
 
 
