@@ -169,7 +169,9 @@ def test_pooled_slopes_are_those_of_all_data_sets_together():
     rng = np.random.default_rng(6)
     truth = np.where(rng.random((30, 200)) < 0.1, rng.normal(size=(30, 200)), 0.0)
     strength = np.array([0.3, 1.0, 1.815, 1.82])[np.arange(30) % 4]
+    truth[5] *= 4
     estimates = strength[:, None] * (truth + rng.normal(0, 0.1, truth.shape))
+    estimates[5] = 2 * truth[5]  # a slope of one half: zero's error, whatever the size
     rows = []
     for replicate in range(30):
         study = a_study()._replace(truth=truth[replicate])
