@@ -82,7 +82,7 @@ def test_evidence_that_comes_late_is_not_lost():
     log_emissions = np.zeros((300, 2))
     log_emissions[:150, 1], log_emissions[150:, 1] = 7.0, -20.0
     sums = forward_backward(log_emissions, [0.5, 0.5], [[1.0 - 1e-9, 1e-9], [0.0, 1.0]])
-    assert sums.posteriors[0, 0] == pytest.approx(1)
+    np.testing.assert_allclose(sums.posteriors[:, 0], 1)
 
 
 def test_a_sequence_without_path_is_an_error():

@@ -72,6 +72,9 @@ def test_probes_have_their_means_and_covariance():
     probes = draw_probes(4, correlation=0.4, random_state=1)
     signals, states = simulate_copies(60_000, probes, (0.2, 0.5, 0.3), random_state=2)
     assert probes.means[0] == pytest.approx(-probes.response)
+    correlations = np.corrcoef(signals[states == 1].T)[~np.eye(4, dtype=bool)]
+    np.testing.assert_allclose(correlations, 0.4, atol=0.03)
+    np.testing.assert_allclose(np.diag(probes.covariance), probes.sd**2)
     for k, share in enumerate((0.2, 0.5, 0.3)):
         here = signals[states == k]
         assert abs(len(here) / 60_000 - share) < 0.01
