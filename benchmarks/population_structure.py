@@ -85,7 +85,7 @@ def admixture_study(rng, quick):
     of_one = called[:, int(np.argmax(order))]
     means = [scores[labels == k, 0].mean() for k in range(2)]
     position = (scores[:, 0] - means[0]) / (means[1] - means[0])
-    known = studies.known_frequency_ancestry(dosages[~sources], frequencies)[:, 1]
+    known = studies.known_frequency_share(dosages[~sources], frequencies)
     truth = share[~sources]
     for name, guess in (("responsibility", of_one), ("position", position)):
         yield "", name, np.sqrt(np.mean((guess[~sources] - truth) ** 2))

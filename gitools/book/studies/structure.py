@@ -280,17 +280,19 @@ def known_frequency_posterior(dosages, frequencies):
     return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 
 
-def known_frequency_ancestry(dosages, frequencies, steps=60):
-    """Maximum likelihood ancestry shares (n, K) for who knows the frequencies, by EM."""
-    frequencies = np.clip(frequencies, 1e-9, 1 - 1e-9)
-    n, p = dosages.shape
-    shares = np.full((n, len(frequencies)), 1 / len(frequencies))
+def known_frequency_share(dosages, frequencies, steps=40):
+    """Likeliest share (n,) of the second of two populations for who knows their frequencies.
+
+    The log-likelihood is concave in the share, so its slope is halved in on.
+    """
+    low, high = np.zeros(len(dosages)), np.ones(len(dosages))
+    first, second = np.clip(frequencies, 1e-9, 1 - 1e-9)
     for _ in range(steps):
-        expected = shares @ frequencies
-        from_ones = (dosages / expected) @ frequencies.T
-        from_zeros = ((2 - dosages) / (1 - expected)) @ (1 - frequencies).T
-        shares = shares * (from_ones + from_zeros) / (2 * p)
-    return shares
+        share = (low + high) / 2
+        p = first + share[:, None] * (second - first)
+        slope = ((dosages / p - (2 - dosages) / (1 - p)) * (second - first)).sum(axis=1)
+        low, high = np.where(slope > 0, share, low), np.where(slope > 0, high, share)
+    return (low + high) / 2
 
 
 def squared_correlation(x, y):
