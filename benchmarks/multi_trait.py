@@ -3,15 +3,16 @@
     python benchmarks/multi_trait.py [--studies types overlap ...]
 
 - types: 60 data sets of 2,000 variants each with two, three and four traits; the fitted mixture
-  beside the true parameters, per-trait thresholds and, for the first 20, scikit-learn's mixture.
-  The bins of the posterior of being shared go to ``benchmarks/multi_trait_calibration.csv``.
-- known: 20 draws of 1,000, 5,000 and 20,000 variants from the two mixtures of
+  beside the true parameters and per-trait thresholds. The bins of the posterior of being shared
+  go to ``benchmarks/multi_trait_calibration.csv``.
+- peer: scikit-learn's mixture on the first 20 of these data sets; it takes longer than all else.
+- known: 20 draws of 1,000 and 5,000 variants (known large: 5 of 20,000) from the mixtures of
   ``tests/reference/dpmix/known_mixtures.npz``.
 - overlap: 60 data sets of 2,000 variants, two traits measured in the same people.
 - cutoff: 60 data sets of 6,000 variants, of which those beyond 2.5 in some trait are looked at.
-- null: 200 data sets of 2,000 null variants, noise independent or correlated.
-- uneven: 60 data sets of 2,000 null variants with standard errors of effects per allele.
-- ld: 100 data sets of 1,000 null variants in LD, before and after pruning.
+- null: 100 data sets of 2,000 null variants, noise independent or correlated.
+- uneven: 20 data sets of 2,000 null variants with standard errors of effects per allele.
+- ld: 50 data sets of 1,000 null variants in LD, before and after pruning.
 
 Rows are appended to ``benchmarks/multi_trait.csv`` (scores) and ``benchmarks/multi_trait_null.csv``
 as they are finished and only missing ones are computed: a stopped run goes on where it was. Each
@@ -49,29 +50,31 @@ BINS = (
     ("study", "traits", "dataset", "bin", "n", "probability", "shared"),
 )
 N = 2_000
-# scikit-learn's mixture takes longer than all else together
-N_PEER = 20
 
 
-def types(d, rng, dataset):
-    rows, bins = studies.study_types(d, N, rng, with_peer=dataset < N_PEER)
+def types(d, rng):
+    rows, bins = studies.study_types(d, N, rng)
     for k, (n, probability, shared) in enumerate(bins):
         yield BINS, {"bin": k, "n": int(n), "probability": probability, "shared": int(shared)}
     for row in rows:
         yield SCORES, row
 
 
-def overlap(d, rng, dataset):
+def peer(d, rng):
+    yield SCORES, studies.study_peer(d, N, rng)
+
+
+def overlap(d, rng):
     for row in studies.study_overlap(N, rng):
         yield SCORES, row
 
 
-def cutoff(d, rng, dataset):
+def cutoff(d, rng):
     for row in studies.study_cutoff(3 * N, rng):
         yield SCORES, row
 
 
-def null(correlated, rng, dataset):
+def null(correlated, rng):
     noise = studies.noise_of(2, studies.NOISE_CORRELATION if correlated else 0.0)
     z = studies.draw_noise(np.repeat(noise[None], N, axis=0), rng)
     called, shared = studies.anything_called(z, rng)
@@ -79,7 +82,7 @@ def null(correlated, rng, dataset):
     yield NULLS, {"n_called": called, "n_shared": shared, "overlap_p": overlap_p}
 
 
-def uneven(d, rng, dataset):
+def uneven(d, rng):
     noise = studies.uneven_noise(N, rng)
     x = studies.draw_noise(noise, rng)
     called, shared = studies.anything_called(x, rng)
@@ -87,7 +90,7 @@ def uneven(d, rng, dataset):
     yield NULLS, {"n_called": called, "n_shared": shared, "n_called_given": given}
 
 
-def ld(d, rng, dataset):
+def ld(d, rng):
     found = studies.study_ld(1_000, rng)
     yield (
         NULLS,
@@ -99,7 +102,7 @@ def ld(d, rng, dataset):
     )
 
 
-def known(key, rng, dataset):
+def known(key, rng):
     d, n = divmod(key, 100_000)
     with np.load(KNOWN) as file:
         covariances, weights = file[f"sim{d}_Sigma"], file[f"sim{d}_pi"]
@@ -114,15 +117,12 @@ PLAN = {
     "types": (types, (2, 3, 4), 60, 2),
     "overlap": (overlap, (2,), 60, 3),
     "cutoff": (cutoff, (2,), 60, 4),
-    "null": (null, (0, 1), 200, 1),
-    "uneven": (uneven, (2,), 60, 5),
-    "ld": (ld, (2,), 100, 6),
-    "known": (
-        known,
-        tuple(100_000 * d + n for d in (2, 3) for n in (1_000, 5_000, 20_000)),
-        20,
-        7,
-    ),
+    "null": (null, (0, 1), 100, 1),
+    "ld": (ld, (2,), 50, 6),
+    "uneven": (uneven, (2,), 20, 5),
+    "known": (known, (201_000, 301_000, 305_000), 20, 7),
+    "known large": (known, (220_000, 320_000), 5, 7),
+    "peer": (peer, (2, 3, 4), 20, 2),
 }
 
 
@@ -155,7 +155,7 @@ def run(name):
     for setting, dataset in studies.bar(todo):
         rng = np.random.default_rng([42, 100 + stream, setting, dataset])
         key = {"study": name, "traits": setting, "dataset": dataset}
-        found = list(one(setting, rng, dataset))
+        found = list(one(setting, rng))
         # the table that says what is finished comes last
         for target in (BINS, SCORES, NULLS):
             rows = [key | row for to, row in found if to is target]

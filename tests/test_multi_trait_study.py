@@ -150,7 +150,7 @@ def test_a_range_without_pairs_is_refused():
 def test_the_benchmark_goes_on_where_it_was(tmp_path, monkeypatch):
     made = []
 
-    def one(setting, rng, dataset):
+    def one(setting, rng):
         made.append(rng.random())
         yield benchmark.SCORES, {"method": "ours", "log_loss": made[-1]}
 

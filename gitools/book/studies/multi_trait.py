@@ -158,29 +158,37 @@ def calibration_of(probability, happened, n_bins=10) -> np.ndarray:
     return np.stack([np.bincount(bins, c, minlength=n_bins) for c in columns], axis=1)
 
 
-def study_types(d: int, n: int, rng, *, with_peer=True):
-    """One data set: scores of each method, and the calibration of ours.
+def study_types(d: int, n: int, rng):
+    """One data set: scores of the truth, of ours and of lists, and the calibration of ours.
 
     Returns
     -------
     rows : list of dict
     calibration : array of shape (10, 3)
     """
-    kinds, noise = kinds_of(d), noise_of(d)
-    z, labels = draw_kinds(kinds, noise, n, rng)
-    seed = int(rng.integers(2**31))
-    known = association_types((kinds.weights, kinds.effects + noise), z)
+    kinds, z, labels, seed = _draw_types(d, n, rng)
+    known = association_types((kinds.weights, kinds.effects + noise_of(d)), z)
     ours = association_types(ZeroMeanDPMixture(n_init=1, random_state=seed).fit(z), z)
     rows = [
         {"method": "known"} | scores_of(known, kinds, labels),
         {"method": "ours"} | scores_of(ours, kinds, labels),
         {"method": "lists"} | scores_of_lists(z, kinds, labels),
     ]
-    if with_peer:
-        peer = association_types(pinned_mixture(z, random_state=seed), z)
-        rows.append({"method": "sklearn"} | scores_of(peer, kinds, labels))
     shared = np.array([len(name) > 1 and name != "null" for name in kinds.names])[labels]
     return rows, calibration_of(ours.shared(), shared)
+
+
+def study_peer(d: int, n: int, rng) -> dict:
+    """scikit-learn's mixture on the data set that `study_types` draws from the same generator."""
+    kinds, z, labels, seed = _draw_types(d, n, rng)
+    peer = association_types(pinned_mixture(z, random_state=seed), z)
+    return {"method": "sklearn"} | scores_of(peer, kinds, labels)
+
+
+def _draw_types(d, n, rng):
+    kinds = kinds_of(d)
+    z, labels = draw_kinds(kinds, noise_of(d), n, rng)
+    return kinds, z, labels, int(rng.integers(2**31))
 
 
 def study_overlap(n: int, rng) -> list:
@@ -339,7 +347,8 @@ def draw_loci(R, n_loci, r2_range, rng, *, p=100, mean_z=8.0) -> Loci:
     local = _windows(R, starts, p)
     causal = chosen - starts[:, None]
     means = mean_z * np.take_along_axis(local, causal[:, None, :], axis=2)
-    return Loci(_draw_around(means, local, rng), R[tuple(chosen.T)] ** 2, causal, local)
+    z = means + _windows_of_noise(R, starts, p, rng)
+    return Loci(z, R[tuple(chosen.T)] ** 2, causal, local)
 
 
 def draw_two_signals(R, n_loci, rng, *, p=100, mean_z=(9.0, 6.0, 8.0)) -> Loci:
@@ -359,10 +368,10 @@ def draw_two_signals(R, n_loci, rng, *, p=100, mean_z=(9.0, 6.0, 8.0)) -> Loci:
     -------
     Loci
     """
-    plain = draw_loci(R, n_loci, (0.0, 0.05), rng, p=p, mean_z=1.0)
+    plain = draw_loci(R, n_loci, (0.0, 0.05), rng, p=p, mean_z=0.0)
     own, shared = np.moveaxis(np.take_along_axis(plain.R, plain.causal[:, None, :], axis=2), 2, 0)
     means = np.stack([mean_z[0] * own + mean_z[1] * shared, mean_z[2] * shared], axis=2)
-    return plain._replace(z=_draw_around(means, plain.R, rng))
+    return plain._replace(z=plain.z + means)
 
 
 def _windows(R, starts, p):
@@ -370,11 +379,13 @@ def _windows(R, starts, p):
     return R[at[:, :, None], at[:, None, :]]
 
 
-def _draw_around(means, local, rng):
-    """z scores with these means and noise correlated as in the locus, (n_loci, p, 2)."""
-    values, vectors = np.linalg.eigh(local)
-    roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
-    return means + roots @ rng.standard_normal(means.shape)
+def _windows_of_noise(R, starts, p, rng):
+    """Noise of two traits, correlated as the variants of each window, (n_loci, p, 2)."""
+    # copies among the variants make R singular; one millionth of variance is added
+    root = np.linalg.cholesky(R + 1e-6 * np.eye(len(R)))
+    noise = np.stack([root @ rng.standard_normal((len(R), len(starts))) for _ in range(2)], axis=2)
+    at = starts[:, None] + np.arange(p)
+    return noise[at, np.arange(len(starts))[:, None]]
 
 
 def _pairs(R, r2_range, p):
