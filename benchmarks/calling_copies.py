@@ -2,11 +2,10 @@
 
     python benchmarks/calling_copies.py [--quick]
 
-Writes to ``benchmarks/calling_copies.csv`` one row for each simulated data set: 200 genes in each
-of three settings of their eight probes (300 people), 100 panels of 20 chromosomes of 200 probes,
-and 50 panels without any copy variant. Each data set has a random stream of its own. Values are
-log losses in nats a person, or a probe; for panels without variants, the share of probes outside
-the commonest state. Finished rows are kept, so that an interrupted run goes on where it was.
+Writes to ``benchmarks/calling_copies.csv`` one line for each simulated data set and method: 100
+genes in each of three settings of their eight probes (300 people), 100 panels of 20 chromosomes
+of 200 probes, and 50 panels without any copy variant. Values are log losses in nats a person, or
+a probe; for panels without variants, the share of probes outside the commonest state.
 """
 
 import os
@@ -27,48 +26,45 @@ from gitools.book.studies.calling import (
     probe_losses,
 )
 
+QUIET = bool(os.environ.get("GITOOLS_QUIET"))
 TABLE = Path(__file__).with_suffix(".csv")
-COLUMNS = ("study", "set", "method", "value")
 SEED = 13
-N_SETS = {**dict.fromkeys(PROBE_SETTINGS, 200), "chains": 100, "no copies": 50}
-QUICK = dict.fromkeys(N_SETS, 2)
+N_GENES, N_PANELS, N_EMPTY = 100, 100, 50
 N_PEOPLE, N_PROBES = 300, 8
 N_CHAINS, LENGTH = 20, 200
 
 
-def values_of(study, index):
-    """Values of one data set, by method."""
-    rng = np.random.default_rng([SEED, list(N_SETS).index(study), index])
-    if study == "chains":
-        return chain_losses(N_CHAINS, LENGTH, rng)
-    if study == "no copies":
-        return {"outside": invented_segments(N_CHAINS, LENGTH, 1, random_state=rng)[0]}
-    return probe_losses(study, N_PEOPLE, N_PROBES, rng)
-
-
-def finished():
-    """Pairs (study, set) that the table already holds."""
-    if not TABLE.exists():
-        return set()
-    with open(TABLE, newline="", encoding="utf-8") as file:
-        return {(row["study"], int(row["set"])) for row in csv.DictReader(file)}
+def studies(shrink):
+    """Pairs of a study's name and its values by method, each an array over data sets."""
+    for number, setting in enumerate(PROBE_SETTINGS):
+        rng = np.random.default_rng([SEED, 20, number])
+        losses = [
+            probe_losses(setting, N_PEOPLE, N_PROBES, rng)
+            for _ in tqdm(range(N_GENES // shrink), disable=QUIET)
+        ]
+        yield setting, {name: [loss[name] for loss in losses] for name in losses[0]}
+    rng = np.random.default_rng([SEED, 21])
+    yield "chains", chain_losses(N_PANELS // shrink, N_CHAINS, LENGTH, rng)
+    outside = invented_segments(N_CHAINS, LENGTH, N_EMPTY // shrink, random_state=[SEED, 22])
+    yield "no copies", {"outside": outside}
 
 
 def main(arguments=None):
-    """Add what the table lacks; with --quick, print two data sets of each study."""
+    """Run all studies and write the table; with --quick, print small ones."""
     quick = asked_to_be_quick(__doc__, arguments)
-    done = set() if quick else finished()
-    sizes = QUICK if quick else N_SETS
-    todo = [(s, i) for s, n in sizes.items() for i in range(n) if (s, i) not in done]
-    if not quick and not TABLE.exists():
-        TABLE.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-    for study, index in tqdm(todo, disable=bool(os.environ.get("GITOOLS_QUIET"))):
-        rows = [(study, index, m, f"{v:.5f}") for m, v in values_of(study, index).items()]
-        if quick:
-            print(*rows, sep="\n")
-            continue
-        with open(TABLE, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
+    rows = [
+        (study, index, method, f"{value:.5f}")
+        for study, values in studies(25 if quick else 1)
+        for method, column in values.items()
+        for index, value in enumerate(column)
+    ]
+    if quick:
+        print(*rows[::5], sep="\n")
+        return
+    with open(TABLE, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [("study", "set", "method", "value"), *rows]
+        )
 
 
 if __name__ == "__main__":

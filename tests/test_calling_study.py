@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from gitools.book.studies import calling as studies
-from gitools.mixtures import fit_dosages
-from gitools.simulate import Probes, draw_probes, simulate_copies
+from gitools.mixtures import GaussianHiddenMarkov, fit_dosages
+from gitools.simulate import Probes, draw_probes, simulate_copies, simulate_copy_chains
 
 
 def test_log_loss_by_hand():
@@ -72,8 +73,35 @@ def test_probe_losses_have_every_method_and_a_ceiling(setting):
 
 
 def test_neighbours_help_and_truth_is_the_ceiling():
-    losses = studies.chain_losses(20, 200, np.random.default_rng(6))
-    assert losses["bayes"] <= losses["markov"] < losses["mixture"]
+    losses = studies.chain_losses(4, 20, 200, np.random.default_rng(6))
+    assert losses["bayes"].mean() <= losses["markov"].mean() < losses["mixture"].mean()
+    assert losses["bayes"].shape == (4,)
+
+
+def test_panels_at_once_equal_one_at_a_time():
+    rng = np.random.default_rng(10)
+    drawn = [
+        simulate_copy_chains(
+            6, 100, studies.START, studies.TRANSITIONS, studies.CHAIN_PROBE, random_state=rng
+        )[0]
+        for _ in range(2)
+    ]
+    fits = studies.fit_panels(np.array(drawn)[..., 0], tol=0, max_iter=12)
+    for panel, signals in enumerate(drawn):
+        settings = {"init": studies.chain_start(), "tol": 0, "max_iter": 11, "floor": 0}
+        model = GaussianHiddenMarkov(3, "tied", **settings)
+        x, lengths = signals.reshape(-1, 1), np.full(6, 100)
+        with pytest.warns(ConvergenceWarning):
+            model.fit(x, lengths=lengths)
+        assert fits.log_likelihoods[panel] == pytest.approx(model.score(x, lengths=lengths))
+        expected = model.predict_proba(x, lengths=lengths)
+        np.testing.assert_allclose(fits.posteriors[panel].reshape(-1, 3), expected, atol=1e-8)
+
+
+def test_three_states_for_nothing_leave_the_commonest():
+    shares = studies.invented_segments(4, 50, 3, random_state=11)
+    assert shares.shape == (3,)
+    assert np.all((shares >= 0) & (shares < 1))
 
 
 def test_scores_of_variants_are_high_and_of_nothing_low():

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
 from gitools.mixtures.dosage_calling import DosageFits, fit_dosages
 from gitools.mixtures.gaussian_mixture import GaussianMixtureEM
-from gitools.mixtures.hidden_markov import GaussianHiddenMarkov, forward_backward
+from gitools.mixtures.hidden_markov import forward_backward, viterbi
 from gitools.mixtures.selection import RowFits, em_rows, fit_rows, row_posteriors
 from gitools.simulate.arrays import expected_ratio, simulate_array
 from gitools.simulate.copies import (
@@ -145,7 +146,7 @@ def chosen_by_bic(values, n_components, *, n_starts=5, random_state=None) -> np.
     bics = []
     for k in n_components:
         fits = fit_rows(
-            values, k, n_starts=n_starts, floor=_FLOOR, tol=1e-6, max_iter=500, random_state=rng
+            values, k, n_starts=n_starts, floor=_FLOOR, tol=1e-5, max_iter=200, random_state=rng
         )
         bics.append((3 * k - 1) * np.log(values.shape[1]) - 2 * fits.log_likelihood)
     return np.asarray(n_components)[np.argmin(bics, axis=0)]
@@ -242,41 +243,136 @@ def chain_start() -> dict:
     }
 
 
-def chain_losses(n_chains, length, rng) -> dict:
+class PanelFits(NamedTuple):
+    """Chains fitted to many panels at once; P panels of C chromosomes of T probes.
+
+    Attributes
+    ----------
+    posteriors : float array of shape (P, C, T, 3)
+    start, means : float arrays of shape (P, 3)
+    transitions : float array of shape (P, 3, 3)
+    sds : float array of shape (P,)
+    log_likelihoods : float array of shape (P,)
+        Mean per probe, before the last step.
+    """
+
+    posteriors: np.ndarray
+    start: np.ndarray
+    transitions: np.ndarray
+    means: np.ndarray
+    sds: np.ndarray
+    log_likelihoods: np.ndarray
+
+
+def fit_panels(signals, *, tol=1e-6, max_iter=300) -> PanelFits:
+    """Baum-Welch from `chain_start` for each panel by itself, one step for all together.
+
+    What `GaussianHiddenMarkov` does for one panel with tied variances; a replicate study would
+    spend most of its time on calling it.
+
+    Parameters
+    ----------
+    signals : float array of shape (P, C, T)
+    tol : float
+        All stop when none gains so much a probe any more.
+    max_iter : int
+
+    Returns
+    -------
+    PanelFits
+    """
+    n_panels = len(signals)
+    given = chain_start()
+    start = np.tile(given["start_probabilities"], (n_panels, 1))
+    transitions = np.tile(given["transitions"], (n_panels, 1, 1))
+    means = np.tile(given["means"][:, 0], (n_panels, 1))
+    sds = np.full(n_panels, np.sqrt(given["covariances"][0, 0]))
+    before = np.full(n_panels, -np.inf)
+    for _ in range(max_iter):
+        r, counts, reached = _expect_panels(signals, start, transitions, means, sds)
+        if np.all(reached - before < tol):
+            break
+        before = reached
+        occupied = r.sum(axis=(1, 2))
+        means = np.einsum("pctk,pct->pk", r, signals) / np.maximum(occupied, 1e-300)
+        squares = (r * (signals[..., None] - means[:, None, None]) ** 2).sum(axis=(1, 2, 3))
+        sds = np.sqrt(squares / signals[0].size)
+        start = r[:, :, 0].mean(axis=1)
+        transitions = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1e-300)
+    return PanelFits(r, start, transitions, means, sds, reached)
+
+
+def _expect_panels(signals, start, transitions, means, sds):
+    """Posteriors (P, C, T, 3), steps (P, 3, 3) and mean log-likelihood per probe (P,)."""
+    scaled = (signals[..., None] - means[:, None, None]) / sds[:, None, None, None]
+    log_b = -(scaled**2) / 2 - np.log(sds * np.sqrt(2 * np.pi))[:, None, None, None]
+    top = log_b.max(axis=3)
+    b = np.exp(log_b - top[..., None])
+    n_steps = signals.shape[2]
+    forward, backward = np.empty_like(b), np.ones_like(b)
+    totals = np.empty_like(top)
+    for t in range(n_steps):
+        reached = forward[:, :, t - 1] @ transitions if t else start[:, None, :]
+        joint = reached * b[:, :, t]
+        totals[:, :, t] = joint.sum(axis=2)
+        forward[:, :, t] = joint / totals[:, :, t, None]
+    after = np.empty_like(b)
+    for t in range(n_steps - 1, 0, -1):
+        after[:, :, t] = b[:, :, t] * backward[:, :, t] / totals[:, :, t, None]
+        backward[:, :, t - 1] = after[:, :, t] @ transitions.transpose(0, 2, 1)
+    leaving = forward[:, :, :-1].reshape(len(signals), -1, 3)
+    entering = after[:, :, 1:].reshape(len(signals), -1, 3)
+    counts = transitions * (leaving.transpose(0, 2, 1) @ entering)
+    return forward * backward, counts, (np.log(totals) + top).mean(axis=(1, 2))
+
+
+def chain_losses(n_panels, n_chains, length, rng) -> dict:
     """Log losses of copies along chromosomes: with neighbours, without, and the ceiling.
 
     Parameters
     ----------
-    n_chains, length : int
+    n_panels, n_chains, length : int
     rng : numpy Generator
 
     Returns
     -------
-    dict of str to float
+    dict of str to float array of shape (n_panels,)
         Nats a probe.
     """
-    signals, states = simulate_copy_chains(
-        n_chains, length, START, TRANSITIONS, CHAIN_PROBE, random_state=rng
-    )
-    x, labels = signals.reshape(-1, 1), states.ravel()
-    lengths = np.full(n_chains, length)
-    model = GaussianHiddenMarkov(3, "tied", init=chain_start(), tol=1e-6, floor=_FLOOR)
-    model.fit(x, lengths=lengths)
-    order = np.argsort(model.means_[:, 0])
-    given = chain_start()
-    mixture = GaussianMixtureEM(
-        3, "tied", tol=1e-6, floor=_FLOOR,
-        init={"weights": given["start_probabilities"], "means": given["means"],
-              "covariances": given["covariances"]},
-    ).fit(x)  # fmt: skip
-    order_mixture = np.argsort(mixture.means_[:, 0])
-    truth = forward_backward(log_densities(x, CHAIN_PROBE), START, TRANSITIONS, lengths)
+    drawn = [
+        simulate_copy_chains(n_chains, length, START, TRANSITIONS, CHAIN_PROBE, random_state=rng)
+        for _ in range(n_panels)
+    ]
+    signals = np.array([panel[..., 0] for panel, _ in drawn])
+    labels = np.array([states.ravel() for _, states in drawn])
+    fits = fit_panels(signals)
+    flat = signals.reshape(n_panels, -1)
+    order = np.argsort(fits.means, axis=1)[:, :, None]
+    by_chain = fits.posteriors.reshape(n_panels, -1, 3).transpose(0, 2, 1)
     posteriors = {
-        "mixture": mixture.predict_proba(x)[:, order_mixture],
-        "markov": model.predict_proba(x, lengths=lengths)[:, order],
-        "bayes": truth.posteriors,
+        "mixture": np.array([_by_mixture(x) for x in flat]),
+        "markov": np.take_along_axis(by_chain, order, axis=1),
+        "bayes": np.array([_by_true_chain(x, n_chains, length) for x in flat]),
     }
-    return {name: float(log_loss(p.T[None], labels[None])[0]) for name, p in posteriors.items()}
+    return {name: log_loss(p, labels) for name, p in posteriors.items()}
+
+
+def _by_mixture(x):
+    """Posteriors (3, n) of a mixture that ignores the order, from the chain's start."""
+    given = chain_start()
+    start = {
+        "weights": given["start_probabilities"],
+        "means": given["means"],
+        "covariances": given["covariances"],
+    }
+    mixture = GaussianMixtureEM(3, "tied", tol=1e-6, floor=_FLOOR, init=start).fit(x[:, None])
+    return mixture.predict_proba(x[:, None])[:, np.argsort(mixture.means_[:, 0])].T
+
+
+def _by_true_chain(x, n_chains, length):
+    log_emissions = log_densities(x[:, None], CHAIN_PROBE)
+    lengths = np.full(n_chains, length)
+    return forward_backward(log_emissions, START, TRANSITIONS, lengths).posteriors.T
 
 
 def invented_segments(n_chains, length, n_panels, *, random_state=None) -> np.ndarray:
@@ -293,13 +389,15 @@ def invented_segments(n_chains, length, n_panels, *, random_state=None) -> np.nd
         Share of positions that the best path puts outside its commonest state.
     """
     rng = np.random.default_rng(random_state)
+    signals = rng.normal(0, CHAIN_PROBE.sd[0], (n_panels, n_chains, length))
+    fits = fit_panels(signals)
     shares = np.empty(n_panels)
-    for panel in range(n_panels):
-        x = rng.normal(0, CHAIN_PROBE.sd[0], (n_chains * length, 1))
-        lengths = np.full(n_chains, length)
-        model = GaussianHiddenMarkov(3, "tied", init=chain_start(), tol=1e-6, floor=_FLOOR)
-        counts = np.bincount(model.fit(x, lengths=lengths).predict(x, lengths=lengths))
-        shares[panel] = 1 - counts.max() / len(x)
+    for panel, x in enumerate(signals.reshape(n_panels, -1)):
+        log_emissions = norm.logpdf(x[:, None], fits.means[panel], fits.sds[panel])
+        path = viterbi(
+            log_emissions, fits.start[panel], fits.transitions[panel], np.full(n_chains, length)
+        )
+        shares[panel] = 1 - np.bincount(path).max() / len(x)
     return shares
 
 
