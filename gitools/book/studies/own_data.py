@@ -1,12 +1,24 @@
 """Studies of the chapter on a reader's own data: faults nobody caught, and the chain on noise."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from gitools.association import ld_matrix
-from gitools.pipeline import PipelineOptions, flag_signs, run_pipeline, shrinker, write_example
+from gitools.pipeline import (
+    PipelineOptions,
+    common_variants,
+    cut_blocks,
+    flag_signs,
+    harmonise,
+    run_pipeline,
+    scan_genes,
+    shrink_and_check,
+    shrinker,
+    write_example,
+)
 from gitools.shrinkage import susie_rss
 from gitools.simulate import simulate_genotypes, simulate_summary_statistics
 
@@ -134,3 +146,92 @@ def null_pipeline(folder, rng) -> pd.DataFrame:
             "not_null": [types.loc[types["type"] != "null", "expected"].sum()],
         }
     )
+
+
+def one_chromosome(chromosome, statistics, panel, genes, method, options):
+    """The stages on one chromosome alone, in memory.
+
+    Parameters
+    ----------
+    chromosome : str
+    statistics : dict of str to DataFrame
+        Sound rows of each trait, all chromosomes.
+    panel : PlinkPanel or StoredLD
+    genes : DataFrame
+        As `gitools.pipeline.read_genes` returns it.
+    method : Shrinker
+    options : PipelineOptions
+        Only sizes of blocks are used.
+
+    Returns
+    -------
+    effects : float array of shape (p, n_traits)
+        Shrunken effects in standard errors.
+    tests : DataFrame
+        As `gitools.pipeline.scan_genes` returns it.
+    """
+    variants = panel.variants(chromosome)
+    own = {name: rows[rows["chromosome"] == chromosome] for name, rows in statistics.items()}
+    table, _ = common_variants({name: harmonise(rows, variants) for name, rows in own.items()})
+    places = table["panel_row"].to_numpy()
+    z, n = (table[[f"{kind}_{name}" for name in own]].to_numpy() for kind in "zn")
+
+    def ld(start, stop):
+        return panel.ld(chromosome, places[start:stop])
+
+    sizes = {name: getattr(options, name) for name in ("min_size", "max_size", "reach")}
+    borders = cut_blocks(ld, len(places), **sizes)
+    effects = [
+        shrink_and_check(z[a:b], ld(a, b), n[a:b], method, ld_shrinkage=panel.ld_shrinkage).effects
+        for a, b in pairwise(borders)
+    ]
+    positions = variants["position"].to_numpy()[places]
+    tests, _ = scan_genes(z, ld, positions, genes[genes["chromosome"] == chromosome])
+    return np.vstack(effects), tests
+
+
+def region(gene, variants, genes, truth, trait, flank=50_000):
+    """What lies around a gene.
+
+    Parameters
+    ----------
+    gene : Series
+        chromosome, start, end.
+    variants, genes, truth : DataFrame
+        With chromosome, and position, or start and end; truth has the trait's effects.
+    trait : str
+    flank : int
+        Base pairs on each side.
+
+    Returns
+    -------
+    near : DataFrame
+        Rows of ``variants``.
+    around : list of (gene, start, end)
+    causal : array
+        Positions of variants with an effect.
+    """
+    low, high = gene["start"] - flank, gene["end"] + flank
+    near = variants[variants["chromosome"] == gene["chromosome"]]
+    near = near[near["position"].between(low, high)]
+    around = genes[genes["chromosome"] == gene["chromosome"]]
+    around = around[(around["end"] >= low) & (around["start"] <= high)]
+    true = truth[(truth["chromosome"] == gene["chromosome"]) & (truth[trait] != 0)]
+    causal = true["position"][true["position"].between(low, high)].to_numpy()
+    return near, around[["gene", "start", "end"]].to_numpy().tolist(), causal
+
+
+def interval(values: pd.DataFrame):
+    """Mean over rows and a 95 % interval of it, of each column.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (n_replicates, k)
+
+    Returns
+    -------
+    mean, low, high : arrays of shape (k,)
+    """
+    mean = values.mean().to_numpy()
+    half = 1.96 * values.std(ddof=1).to_numpy() / np.sqrt(len(values))
+    return mean, mean - half, mean + half
