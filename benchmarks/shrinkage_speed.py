@@ -3,8 +3,9 @@
     python benchmarks/shrinkage_speed.py
 
 One data set of 100, 500 and 2,000 variants, the same for all methods, on one thread: the least
-processor time of three calls (one for the sampled methods) and the most memory above what was held
-before, read in a child process. Training of networks is not counted. Linux only, for the memory.
+processor time of three calls (one for the sampled methods) and the most memory allocated during a
+call, beyond the data. Training of networks is not counted, nor are the few tensors that torch holds
+for the published one.
 Writes ``benchmarks/shrinkage_speed.csv``.
 """
 
@@ -14,9 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import importlib.util
-import multiprocessing
-import re
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -60,28 +60,13 @@ def least_seconds(method, study, repeats):
     return min(times)
 
 
-def memory(name):
-    """A line of this process's status, in megabytes."""
-    text = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) / 1e3
-
-
-def _watch(method, study, answer):
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = memory("VmRSS")
-    call(method, study)
-    answer.send(memory("VmHWM") - before)
-
-
 def peak_megabytes(method, study):
-    """Most memory of a call above what was held before, measured in a forked child."""
-    context = multiprocessing.get_context("fork")
-    listen, answer = context.Pipe(duplex=False)
-    child = context.Process(target=_watch, args=(method, study, answer))
-    child.start()
-    found = listen.recv()
-    child.join()
-    return found
+    """Most memory allocated during a call."""
+    tracemalloc.start()
+    call(method, study)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / 1e6
 
 
 def main() -> None:
