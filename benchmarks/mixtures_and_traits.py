@@ -1,6 +1,6 @@
 """Tests on mixtures of traits over many data sets: the studies behind chapter 23.
 
-    python benchmarks/mixtures_and_traits.py [--parts tests humps panels]
+    python benchmarks/mixtures_and_traits.py [--parts tests humps panels] [--share 1.0]
 
 ``_tests``: 1,000 traits of 500 people in each of eleven scenarios, in 20 batches, each trait with a
 marker that has an effect and four that have none. ``_humps``: one hump against two on four scales,
@@ -126,7 +126,7 @@ PARTS = {
 
 def missing(part, places, batches):
     """Places and batches that the table does not hold yet."""
-    wanted = [(place, batch) for place in range(places) for batch in range(batches)]
+    wanted = [(place, batch) for batch in range(batches) for place in range(places)]
     if not table_of(part).exists():
         return wanted
     table = pd.read_csv(table_of(part))
@@ -144,9 +144,12 @@ def main() -> None:
     """Compute what is missing and append it to the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--share", type=float, default=1.0, help="of the batches, the first")
+    options = parser.parse_args()
     hidden = bool(os.environ.get("GITOOLS_QUIET"))
-    for part in parser.parse_args().parts:
+    for part in options.parts:
         run, places, batches = PARTS[part]
+        batches = round(options.share * batches)
         for place, batch in tqdm(missing(part, places, batches), desc=part, disable=hidden):
             rows = pd.DataFrame(run(place, batch))
             path = table_of(part)
