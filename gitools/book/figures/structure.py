@@ -178,4 +178,5 @@ def draw_clones(scores, american, titles) -> None:
     for axis, points, here, title in zip(axes, scores, american, titles, strict=True):
         axis.plot(*points[~here].T, "o", ms=3, mew=0, alpha=0.4, color=COLORS["grey"])
         axis.plot(*points[here].T, "o", ms=3.5, mew=0, alpha=0.8, color=COLORS["vermillion"])
-        axis.set_title(title)
+        axis.set(title=title, xlabel="component of the American plants")
+    axes[0].set_ylabel("first or second component")
