@@ -69,7 +69,7 @@ def draw_curves(panels, names) -> None:
     for axis, (title, curves) in zip(axes, panels.items(), strict=True):
         for name, color in zip(names, _SHADES, strict=False):
             recall, precision = curves[name]
-            dashed = {"ls": ":"} if color == "black" else {}
+            dashed = {"ls": ":"} if name == "judge" else {}
             axis.plot(recall, precision, color=COLORS[color], label=name, **dashed)
         axis.axhline(0.9, color=COLORS["grey"], lw=0.8, ls="--")
         axis.set(title=title, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
