@@ -15,6 +15,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import argparse
 import json
 import resource
 import subprocess
@@ -27,12 +28,12 @@ import numpy as np
 import pandas as pd
 
 from gitools.association import ld_matrix
-from gitools.book.bench import asked_to_be_quick, blas_name
+from gitools.book.bench import blas_name
 from gitools.pipeline import PipelineOptions, TraitFile, run_pipeline, write_panel
 from gitools.simulate import simulate_genotypes, simulate_summary_statistics
 
 TABLE = Path(__file__).with_suffix(".csv")
-SIZES = (100_000, 300_000, 1_000_000)
+SIZES = (50_000, 100_000, 300_000, 1_000_000)
 CHROMOSOME, REPEATED, BLOCK, GENE = 50_000, 10_000, 1_000, 50
 N_PEOPLE, N_PANEL, CAUSAL, H2 = 50_000, 500, 2, 0.0005
 STAGES = ("read", "panel", "harmonise", "blocks", "shrink", "mixture", "types", "genes", "report")
@@ -163,11 +164,15 @@ def main():
     if "--measure" in sys.argv:
         measure(sys.argv[-1])
         return
-    if asked_to_be_quick(__doc__):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, nothing written")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    asked = parser.parse_args()
+    if asked.quick:
         print(row_of(4_000, chromosome=2_000, repeated=2_000))
         return
     table = pd.read_csv(TABLE, dtype=str) if TABLE.is_file() else pd.DataFrame({"variants": []})
-    for size in SIZES:
+    for size in asked.sizes:
         if str(size) in set(table["variants"]):
             continue
         table = pd.concat([table, pd.DataFrame([row_of(size)]).astype(str)], ignore_index=True)

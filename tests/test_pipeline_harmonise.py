@@ -21,6 +21,7 @@ from gitools.pipeline import (
     shrink_block,
     shrinker,
 )
+from gitools.pipeline.signs import _worst_of_each
 from gitools.pipeline.stages import type_patterns
 from gitools.shrinkage import NeuralShrinkage, susie_rss
 from gitools.simulate import simulate_genotypes, simulate_summary_statistics
@@ -240,6 +241,15 @@ def test_a_wrong_sign_in_strong_ld_is_flagged_and_right_ones_are_not():
     assert np.flatnonzero(flag_signs(z, R, 20_000)).tolist() == [wrong]
     with pytest.raises(ValueError, match="rounds: got 0"):
         flag_signs(z, R, 20_000, rounds=0)
+
+
+def test_only_the_worst_of_each_neighbourhood_is_flagged_at_a_time():
+    R = np.eye(6)
+    R[0, 1] = R[1, 0] = R[1, 2] = R[2, 1] = 0.9
+    R[3, 4] = R[4, 3] = 0.2
+    places = np.array([0, 1, 2, 3, 4])
+    chosen = _worst_of_each(places, np.array([5.0, 9.0, 4.0, 3.0, 2.5]), R)
+    assert sorted(chosen) == [1, 3, 4]
 
 
 def test_dropped_signs_leave_the_rest_as_if_they_had_never_been():
