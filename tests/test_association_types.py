@@ -143,6 +143,12 @@ def test_a_rare_small_component_does_not_set_the_scale():
     assert found.types == ["null", "AB"]
 
 
+def test_a_rare_component_that_is_narrow_in_a_trait_does_not_make_the_null_act():
+    covariances = [np.eye(2), np.diag([15.0, 0.45]), np.diag([0.5, 15.0])]
+    found = association_types(([0.86, 0.07, 0.07], covariances))
+    assert found.component_types == ["null", "A", "B"]
+
+
 def test_known_noise_names_variants_chosen_for_their_effects():
     covariances = [[[9.0, 8.0], [8.0, 9.0]]]
     assert association_types(([1.0], covariances)).component_types == ["null"]

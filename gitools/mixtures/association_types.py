@@ -105,9 +105,11 @@ def association_types(
 
     The null variance :math:`\nu_t` is, in this order: `noise`; the diagonal of the sampling
     covariance; or learnt from the mixture: components are taken from the smallest variance in t up
-    until they hold a weight of 0.05, and :math:`\nu_t` is the mean variance, by weight, of all
-    components up to `ratio` times that variance. This needs at least one variant in twenty
-    without an effect on the trait; where variants were chosen for their effects, give `noise`.
+    until they hold a weight of 0.05, and :math:`\nu_t` is the variance of the heaviest component
+    up to `ratio` squared times that variance. (The smallest one itself will not do: a component
+    keeps the rows that fit it, and a rare one can have half the null's variance for that.) This
+    needs at least one variant in twenty without an effect on the trait; where variants were chosen
+    for their effects, or the null's variance is known, give `noise`.
 
     The posterior of a type is the sum of the responsibilities of its components, weights
     included: :math:`P(T \mid x) \propto \sum_{k \in T} \pi_k\, N(x \mid 0, \Sigma_k)`.
@@ -206,8 +208,8 @@ def _learnt_null(weights, variances, ratio):
         order = np.argsort(column)
         enough = np.searchsorted(weights[order].cumsum(), NULL_SHARE * weights.sum())
         smallest = column[order[min(enough, len(order) - 1)]]
-        pooled = column <= ratio * smallest
-        null[trait] = weights[pooled] @ column[pooled] / weights[pooled].sum()
+        near = np.flatnonzero(column <= ratio**2 * smallest)
+        null[trait] = column[near[weights[near].argmax()]]
     return _positive(null, "mixture (smallest variance of each trait)", len(null))
 
 
