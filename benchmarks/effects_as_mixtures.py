@@ -32,7 +32,7 @@ METHODS = {
         "right", "decoy", "decoy imposed", "ceiling", "ceiling again",
     ],
     "binary": ["none", "right", "decoy", "linear none"],
-    "null": ["none", "right"],
+    "noise": ["none", "right"],
     "network": ["main only", "flat", "network", "decoy"],
     "two studies": [
         "earlier", "alone", "histogram", "places", "tiers", "pooled",
@@ -144,14 +144,14 @@ def binary(cohort, method, rng):
     return scores | {"auc": study.areas(test_y > cut, study.predict(test_X, found.mean))}
 
 
-def null(cohort, method, rng):
+def noise(cohort, method, rng):
     """Pure noise as the trait."""
     X, y = cohort.people(0, study.N_MAIN)
-    noise = np.random.default_rng([SEED, 0, 3]).standard_normal((len(y) + study.N_TEST, cohort.m))
-    sums = study.sums_of(X, noise[: len(y)])
+    trait = np.random.default_rng([SEED, 0, 3]).standard_normal((len(y) + study.N_TEST, cohort.m))
+    sums = study.sums_of(X, trait[: len(y)])
     groups = cohort.panels.pathway if method == "right" else cohort.all
     found = study.fit(sums, study.learnt_prior(groups), rng)
-    scores = fit_scores(found, cohort.test[0], noise[len(y) :], cohort.large)
+    scores = fit_scores(found, cohort.test[0], trait[len(y) :], cohort.large)
     inside = found.proportions[-1, 1:].sum(axis=0) / found.proportions[0, 1:].sum(axis=0)
     return scores | {"ratio": inside}
 
@@ -231,7 +231,7 @@ STUDIES = {
     "independent": independent,
     "pathway": pathway,
     "binary": binary,
-    "null": null,
+    "noise": noise,
     "network": network,
     "two studies": two_studies,
 }
