@@ -38,7 +38,7 @@ def draw_eigenvalues(eigenvalues, edge) -> None:
     _, axis = plt.subplots(figsize=(5.8, 3.2))
     at = np.arange(1, len(eigenvalues) + 1)
     axis.axhline(edge, color=COLORS["grey"], ls="--", lw=1)
-    axis.annotate("edge of noise", (at[-1], edge), xytext=(0, 5), textcoords="offset points",
+    axis.annotate("edge of noise", (at[-1], edge), xytext=(0, -14), textcoords="offset points",
                   ha="right", color=COLORS["grey"])  # fmt: skip
     axis.plot(at, eigenvalues, "o", color=COLORS["blue"])
     axis.set(xlabel="component", ylabel="eigenvalue", xticks=at[::2], ylim=(0, None))
@@ -64,7 +64,7 @@ def draw_admixed(panels) -> None:
                   label="responsibility")  # fmt: skip
         axis.set(title=title, xlabel="true ancestry", ylim=(-0.25, 1.25))
     axes[0].set_ylabel("estimate")
-    axes[0].legend(loc="upper left", handletextpad=0.1)
+    axes[1].legend(loc="lower right", handletextpad=0.1)
 
 
 def draw_maps(longitude, latitude, clusters, groups) -> None:
@@ -126,12 +126,13 @@ def draw_losses(fst, mixture, known) -> None:
     _, axis = plt.subplots(figsize=(6.0, 3.4))
     for (mean, error), name, color, dy in (
         (mixture, "mixture on the first component", "vermillion", 8),
-        (known, "known frequencies: the ceiling", "blue", -16),
+        (known, "known frequencies: the ceiling", "blue", 9),
     ):
         axis.errorbar(fst, mean, error, fmt="o-", color=COLORS[color], capsize=2)
         axis.annotate(name, (fst[1], mean[1]), xytext=(12, dy), textcoords="offset points",
                       color=COLORS[color])  # fmt: skip
-    axis.set(xlabel="FST", ylabel="log loss, nats a person", ylim=(-0.03, None))
+    axis.set(xlabel="FST", ylabel="log loss, nats a person", ylim=(-0.03, None),
+             xticks=[0.002, 0.003, 0.004, 0.005])  # fmt: skip
 
 
 def draw_siblings(scores, populations, family) -> None:
@@ -168,7 +169,7 @@ def draw_arch(scores, place, means, covariances) -> None:
     points = axis.scatter(*scores.T, c=place, s=10, cmap="viridis", lw=0)
     for mean, covariance in zip(means, covariances, strict=True):
         _ellipse(axis, mean, covariance, COLORS["black"])
-    figure.colorbar(points, ax=axis, label="deme on the line")
+    figure.colorbar(points, ax=axis, label="deme on the line", ticks=range(0, 20, 5))
     _components(axis)
 
 
