@@ -154,7 +154,7 @@ def draw_probe_losses(names, methods, means, intervals, ceilings) -> None:
     """
     _, axis = plt.subplots(figsize=(7.0, 3.6))
     x = np.arange(len(names))
-    for m, (method, color) in enumerate(zip(methods, ("vermillion", "blue", "orange"),
+    for m, (method, color) in enumerate(zip(methods, ("orange", "vermillion", "blue"),
                                             strict=True)):  # fmt: skip
         at = x + 0.2 * (m - 1)
         low, high = means[m] - intervals[0, m], intervals[1, m] - means[m]

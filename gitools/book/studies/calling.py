@@ -202,6 +202,87 @@ def probe_losses(setting, n_people, n_probes, rng) -> dict:
     return {name: float(log_loss(p.T[None], states[None])[0]) for name, p in posteriors.items()}
 
 
+def from_truth_and_average(setting, n_genes, n_people, n_probes, rng) -> dict:
+    """Free mixtures on all probes, started from the true copies and from the average's mixture.
+
+    Parameters
+    ----------
+    setting : str
+        A key of `PROBE_SETTINGS`.
+    n_genes, n_people, n_probes : int
+    rng : numpy Generator
+
+    Returns
+    -------
+    dict of str to float array of shape (n_genes,)
+        "loss from truth", "loss from average" in nats a person, and "likelier": the
+        log-likelihood reached from the average less that reached from the truth, in nats.
+    """
+    found = {"loss from truth": [], "loss from average": [], "likelier": []}
+    for _ in range(n_genes):
+        probes = draw_probes(n_probes, random_state=rng, **PROBE_SETTINGS[setting])
+        x, states = simulate_copies(n_people, probes, random_state=rng)
+        average = x.mean(axis=1, keepdims=True)
+        reached = {}
+        for name, start in (
+            ("truth", np.eye(3)[states]),
+            ("average", called_copies(average, by_nearest(average[:, 0]), "tied")),
+        ):
+            softened = 0.9 * start + 0.1 / 3
+            mixture = GaussianMixtureEM(3, "tied", init=softened, tol=1e-6, floor=_FLOOR).fit(x)
+            posteriors = mixture.predict_proba(x)[:, np.argsort(mixture.means_.mean(axis=1))]
+            found[f"loss from {name}"].append(log_loss(posteriors.T[None], states[None])[0])
+            reached[name] = n_people * mixture.score(x)
+        found["likelier"].append(reached["average"] - reached["truth"])
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def line_losses(setting, n_genes, n_people, n_probes, rng) -> np.ndarray:
+    """Log losses of mixtures whose means lie on the line of known log ratios.
+
+    Draws the genes of `probe_losses` from the same stream, one after another, and fits all of
+    them together: probe means are response times log2(copies / 2), one covariance for all
+    classes, started from the average's nearest log ratios, 100 steps of EM.
+
+    Parameters
+    ----------
+    setting : str
+        A key of `PROBE_SETTINGS`.
+    n_genes, n_people, n_probes : int
+    rng : numpy Generator
+
+    Returns
+    -------
+    float array of shape (n_genes,)
+        Nats a person.
+    """
+    drawn = [
+        simulate_copies(
+            n_people,
+            draw_probes(n_probes, random_state=rng, **PROBE_SETTINGS[setting]),
+            random_state=rng,
+        )
+        for _ in range(n_genes)
+    ]
+    x, states = (np.array(part) for part in zip(*drawn, strict=True))
+    delta = np.log2([0.5, 1.0, 1.5])
+    r = 0.9 * np.eye(3)[by_nearest(x.mean(axis=2).ravel())].reshape(n_genes, -1, 3) + 0.1 / 3
+    moments = x.transpose(0, 2, 1) @ x
+    for _ in range(100):
+        spread = (r * delta**2).sum(axis=(1, 2))
+        response = np.einsum("snk,k,snd->sd", r, delta, x, optimize=True) / spread[:, None]
+        line = response[:, :, None] * response[:, None, :] * spread[:, None, None]
+        covariance = (moments - line) / n_people
+        weights = np.linalg.solve(covariance, response[:, :, None])
+        score = (x @ weights)[:, :, 0]
+        apart = np.einsum("sd,sd->s", response, weights[:, :, 0])
+        log_joint = score[:, :, None] * delta - apart[:, None, None] * delta**2 / 2
+        log_joint += np.log(r.mean(axis=1))[:, None, :]
+        joint = np.exp(log_joint - log_joint.max(axis=2, keepdims=True))
+        r = joint / joint.sum(axis=2, keepdims=True)
+    return log_loss(r.transpose(0, 2, 1), states)
+
+
 def by_nearest(average) -> np.ndarray:
     """State whose log2 ratio of copies is nearest to the average: (n,) to int (n,)."""
     return np.abs(average[:, None] - np.log2([0.5, 1.0, 1.5])).argmin(axis=1)
