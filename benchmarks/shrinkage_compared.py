@@ -85,10 +85,9 @@ SETTINGS = {
 }
 
 
-SAMPLED = ["ours-base", "ours-p-100"]
-"""Settings with the ceiling and the sampled spike-and-slab, whose chains take seconds a data set:
-the base and the smallest region. They were cut down from seven, and to 30 data sets
-(``--methods gibbs ceiling --replicates 30``), to what time allowed, before any chain was run."""
+SAMPLED = ["ours-base"]
+"""Settings with the ceiling and the sampled spike-and-slab, whose chains take seconds a data set.
+They were planned in seven and are in none of the committed table: time ran out."""
 
 
 def methods_of(name: str) -> list[str]:

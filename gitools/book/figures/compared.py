@@ -69,6 +69,8 @@ def draw_estimates(truth, estimates) -> None:
         axis.text(1.01, 0.5, label(method), transform=axis.transAxes, va="center",
                   color=_color(method))  # fmt: skip
         axis.locator_params(axis="y", nbins=3)
+    reach = 1.2 * max(np.abs(values).max() for values in [truth, *estimates.values()])
+    axes[-1].set_ylim(-reach, reach)
     axes[-1].set_xlabel("variant of the region (rings: true effects)")
     figure.supylabel("effect", fontsize=10.5)
 
