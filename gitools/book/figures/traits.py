@@ -13,6 +13,7 @@ TESTS = {
     "within humps": "purple",
     "ranks": "sky",
     "logarithm": "green",
+    "true responsibilities": "green",
     "smaller p, corrected": "grey",
     "ceiling": "black",
 }
