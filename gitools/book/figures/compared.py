@@ -231,18 +231,23 @@ def draw_panels(methods, values, panels) -> None:
     axes.minorticks_off()
 
 
-def draw_costs(sizes, methods, seconds, megabytes) -> None:
-    """Seconds and megabytes [methods, sizes] against the variants of a region."""
-    _, axes = plt.subplots(1, 2, figsize=(7.6, 4.0))
-    marks = ["o", "s", "^", "D", "v", "P", "X"]
-    for axis, values, name in ((axes[0], seconds, "seconds"), (axes[1], megabytes, "megabytes")):
-        for method, row, mark in zip(methods, values, marks, strict=False):
-            axis.plot(sizes, row, marker=mark, ms=5, color=_color(method), label=label(method))
-        axis.set(xscale="log", yscale="log", xlabel="variants of the region", ylabel=name)
-        axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axis.minorticks_off()
-    handles, names = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize=9)
+def draw_costs(sizes, methods, seconds) -> None:
+    """Seconds [methods, sizes] against the variants of a region, NaN where none were taken."""
+    _, axes = plt.subplots(figsize=(7.2, 4.0))
+    last = [row[np.isfinite(row)][-1] for row in seconds]
+    places = np.argsort(np.argsort(last))
+    low, high = np.log(np.nanmin(seconds)), np.log(np.nanmax(seconds))
+    thin = {"arrowstyle": "-", "color": COLORS["grey"], "lw": 0.5}
+    for method, row, value, place in zip(methods, seconds, last, places, strict=True):
+        at = np.asarray(sizes)[np.isfinite(row)]
+        axes.plot(sizes, row, "o-", ms=5, color=_color(method))
+        y = np.exp(low + (high - low) * (0.35 + 0.65 * place / (len(methods) - 1)))
+        axes.annotate(label(method), (at[-1], value), xytext=(sizes[-1] * 1.3, y),
+                      color=_color(method), va="center", fontsize=9.5, arrowprops=thin)  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="variants of the region", ylabel="seconds")
+    axes.set_xlim(sizes[0] * 0.9, sizes[-1] * 6)
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
 
 
 def draw_null(methods, sizes, axis_label) -> None:
