@@ -120,12 +120,12 @@ def draw_misled(noises, named, example) -> None:
     _, axes = plt.subplots(1, 2, figsize=(7.6, 3.3))
     axes[0].hist(example, bins=40, color=COLORS["sky"])
     axes[0].set(xlabel="signal ratio of the class with no copy", ylabel="plants")
-    for (name, shares), color, dy in zip(named.items(), ("vermillion", "blue"), (-14, 7),
+    for (name, shares), color, dy in zip(named.items(), ("vermillion", "blue"), (8, 6),
                                          strict=True):  # fmt: skip
         axes[1].plot(noises, shares, "o-", color=COLORS[color])
         axes[1].annotate(name, (noises[-1], shares[-1]), xytext=(0, dy), ha="right",
                          textcoords="offset points", color=COLORS[color])  # fmt: skip
-    axes[1].set(xlabel="noise (sd of log B/A)", ylim=(-4, 112), xticks=noises,
+    axes[1].set(xlabel="noise (sd of log B/A)", ylim=(-2, 30), xticks=noises,
                 ylabel="more than three Gaussians (%)")  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def draw_probe_losses(names, methods, means, intervals, ceilings) -> None:
         low, high = means[m] - intervals[0, m], intervals[1, m] - means[m]
         axis.errorbar(at, means[m], yerr=[low, high], fmt="o", color=COLORS[color], capsize=3,
                       label=method)  # fmt: skip
-    axis.hlines(ceilings, x - 0.32, x - 0.08, color="black", lw=1.5,
+    axis.hlines(ceilings, x - 0.1, x + 0.1, color="black", lw=1.5,
                 label="average, true parameters")  # fmt: skip
     axis.legend(loc="upper right", fontsize=9)
     axis.set(xticks=x, xticklabels=names, ylabel="excess log loss (nats a person)",
