@@ -2,7 +2,7 @@
 
     python benchmarks/pipeline.py
 
-One trait, a panel of 500 people, chromosomes of 50,000 variants in blocks of 500 to 1,500, genes of
+One trait, a panel of 500 people, chromosomes of 10,000 variants in blocks of 500 to 1,500, genes of
 50 variants. Genotypes of 10,000 variants (coalescent) are repeated along the genome, effects and
 noise are not. The files are written piece by piece into a temporary folder, and each size runs in a
 process of its own, which says its peak memory. Times are of the processor, one thread, so that
@@ -33,8 +33,8 @@ from gitools.pipeline import PipelineOptions, TraitFile, run_pipeline, write_pan
 from gitools.simulate import simulate_genotypes, simulate_summary_statistics
 
 TABLE = Path(__file__).with_suffix(".csv")
-SIZES = (50_000, 100_000, 300_000, 1_000_000)
-CHROMOSOME, REPEATED, BLOCK, GENE = 50_000, 10_000, 1_000, 50
+SIZES = (10_000, 50_000, 100_000, 1_000_000)
+CHROMOSOME, REPEATED, BLOCK, GENE = 10_000, 10_000, 1_000, 50
 N_PEOPLE, N_PANEL, CAUSAL, H2 = 50_000, 500, 2, 0.0005
 STAGES = ("read", "panel", "harmonise", "blocks", "shrink", "mixture", "types", "genes", "report")
 

@@ -137,6 +137,16 @@ def principal_components_table():
     return table(header, [[row[key] for key in keys] for row in rows_of("principal_components")])
 
 
+def pipeline_table():
+    """The chain on files of growing size."""
+    keys = ["blocks", "genes", "seconds", "peak_mb", "variants_per_second", "genes_per_second"]
+    lines = [
+        [f"{int(row['variants']):,}", *(row[key] for key in keys)] for row in rows_of("pipeline")
+    ]
+    units = ["seconds", "peak MB", "variants a second", "genes a second"]
+    return table(["variants", "blocks", "genes", *units], lines)
+
+
 def notebooks_table():
     """Seconds of notebooks and of make book."""
     lines = [[f"`{row['what']}`", row["seconds"]] for row in rows_of("notebooks")]
@@ -153,6 +163,7 @@ TABLES = {
     "dirichlet_process": dirichlet_process_table,
     "neural_speed": neural_speed_table,
     "principal_components": principal_components_table,
+    "pipeline": pipeline_table,
     "notebooks": notebooks_table,
 }
 
