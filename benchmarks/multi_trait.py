@@ -2,17 +2,18 @@
 
     python benchmarks/multi_trait.py [--studies types overlap ...]
 
-- types: 60 data sets of 2,000 variants each with two, three and four traits; the fitted mixture
+- types: 51 data sets of 2,000 variants each with two, three and four traits; the fitted mixture
   beside the true parameters and per-trait thresholds. The bins of the posterior of being shared
   go to ``benchmarks/multi_trait_calibration.csv``.
-- peer: scikit-learn's mixture on the first 5 of these data sets; it takes longer than all else.
-- known: 20 draws of 1,000 and 5,000 variants (known large: 5 of 20,000) from the mixtures of
+- peer: scikit-learn's mixture on the first 2 of these data sets; it takes longer than all else.
+- known: 10 draws of 1,000 and 5,000 variants (known large: 2 of 20,000) from the mixtures of
   ``tests/reference/dpmix/known_mixtures.npz``.
-- overlap: 30 data sets of 2,000 variants, two traits measured in the same people.
-- cutoff: 30 data sets of 6,000 variants, of which those beyond 2.5 in some trait are looked at.
-- null: 50 data sets of 2,000 null variants, noise independent or correlated.
-- uneven: 10 data sets of 2,000 null variants with standard errors of effects per allele.
-- ld: 25 data sets of 1,000 null variants in LD, before and after pruning.
+- larger: 5 data sets of 10,000 variants with three traits.
+- overlap: 20 data sets of 2,000 variants, two traits measured in the same people.
+- cutoff: 20 data sets of 6,000 variants, of which those beyond 2.5 in some trait are looked at.
+- null: 30 data sets of 2,000 null variants, noise independent or correlated.
+- uneven: 5 data sets of 2,000 null variants with standard errors of effects per allele.
+- ld: 12 data sets of 1,000 null variants in LD, before and after pruning.
 
 Rows are appended to ``benchmarks/multi_trait.csv`` (scores) and ``benchmarks/multi_trait_null.csv``
 as they are finished and only missing ones are computed: a stopped run goes on where it was. Each
@@ -56,6 +57,12 @@ def types(d, rng):
     rows, bins = studies.study_types(d, N, rng)
     for k, (n, probability, shared) in enumerate(bins):
         yield BINS, {"bin": k, "n": int(n), "probability": probability, "shared": int(shared)}
+    for row in rows:
+        yield SCORES, row
+
+
+def larger(d, rng):
+    rows, _ = studies.study_types(d, 5 * N, rng)
     for row in rows:
         yield SCORES, row
 
@@ -114,15 +121,16 @@ def known(key, rng):
 
 # name: function of one data set, settings ("traits" in the table), data sets, stream
 PLAN = {
-    "types": (types, (2, 3, 4), 60, 2),
-    "peer": (peer, (2, 3, 4), 5, 2),
-    "overlap": (overlap, (2,), 30, 3),
-    "cutoff": (cutoff, (2,), 30, 4),
-    "null": (null, (0, 1), 50, 1),
-    "ld": (ld, (2,), 25, 6),
-    "uneven": (uneven, (2,), 10, 5),
-    "known": (known, (201_000, 301_000, 305_000), 20, 7),
-    "known large": (known, (220_000, 320_000), 5, 7),
+    "types": (types, (2, 3, 4), 51, 2),
+    "overlap": (overlap, (2,), 20, 3),
+    "cutoff": (cutoff, (2,), 20, 4),
+    "null": (null, (0, 1), 30, 1),
+    "ld": (ld, (2,), 12, 6),
+    "known": (known, (201_000, 301_000, 305_000), 10, 7),
+    "peer": (peer, (2, 3, 4), 2, 2),
+    "uneven": (uneven, (2,), 5, 5),
+    "larger": (larger, (3,), 5, 8),
+    "known large": (known, (220_000, 320_000), 2, 7),
 }
 
 
