@@ -88,7 +88,7 @@ def seconds(makers, X, lengths, repeats):
     return [min(taken) for taken in times]
 
 
-def compare(n_chains, length, n_features, repeats=3):
+def compare(n_chains, length, n_features, repeats=1):
     """One row of the table."""
     X, lengths, stays, means = simulate(n_chains, length, n_features, np.random.default_rng(1))
     makers = (lambda: ours(stays, means), lambda: theirs(stays, means))
