@@ -140,10 +140,8 @@ def draw_compared(traits, losses) -> None:
             middle = np.maximum(row.mean(), 3e-4)
             axis.plot(at + 0.28 * (place - 1) + np.array([-0.12, 0.12]), [middle, middle],
                       color=COLORS["black"], lw=2)  # fmt: skip
-        top = losses[method][0].max()
-        axis.annotate(label, (traits[0] + 0.28 * (place - 1), top), xytext=(0, 7),
-                      textcoords="offset points", ha="center", color=COLORS[_METHODS[method]],
-                      fontsize=9)  # fmt: skip
+        axis.text(0.62, 0.25 - 0.09 * place, label, color=COLORS[_METHODS[method]],
+                  transform=axis.transAxes)  # fmt: skip
     axis.set(yscale="log", xticks=traits, xlabel="traits", xlim=(traits[0] - 0.6, traits[-1] + 0.5),
              ylabel="log loss above the ceiling\n(nats a variant)")  # fmt: skip
 
