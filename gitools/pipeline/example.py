@@ -135,7 +135,7 @@ def write_panel(prefix, variants: pd.DataFrame, dosages) -> None:
     dosages : int array of shape (n_people, n_variants)
         Copies of the effect allele; -127 where missing.
     """
-    from bed_reader import to_bed
+    from gitools.pipeline._bed import to_bed
 
     properties = {
         "chromosome": variants["chromosome"].to_numpy(str),

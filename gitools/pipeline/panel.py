@@ -131,7 +131,7 @@ class PlinkPanel:
         return np.where(present, filled, means)
 
     def _read(self, columns):
-        from bed_reader import open_bed
+        from gitools.pipeline._bed import open_bed
 
         nothing = dict.fromkeys(_PROPERTIES)
         with open_bed(
