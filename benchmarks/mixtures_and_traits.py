@@ -7,7 +7,7 @@ marker that has an effect and four that have none. ``_humps``: one hump against 
 500 traits of 300 people in each of eight scenarios, in ten batches; thresholds come from 1,000
 traits without humps (``_thresholds``). ``_panels``: 50 panels of 1,000 variants, on each ten traits
 without causal variants and ten with. Finished batches are appended, and a stopped run goes on where
-it was.
+it was. The committed tables hold the first half of the batches (``--share 0.5``).
 """
 
 import os
