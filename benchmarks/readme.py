@@ -137,6 +137,16 @@ def principal_components_table():
     return table(header, [[row[key] for key in keys] for row in rows_of("principal_components")])
 
 
+def hidden_markov_table():
+    """Baum-Welch against hmmlearn's."""
+    keys = ["features", "seconds_ours", "seconds_hmmlearn", "time_ratio"]
+    lines = [
+        [row["chains"], f"{int(row['positions']):,}", *(row[key] for key in keys)]
+        for row in rows_of("hidden_markov")
+    ]
+    return table(["chains", "positions", "features", "gitools, s", "hmmlearn, s", "ratio"], lines)
+
+
 def pipeline_table():
     """The chain on files of growing size."""
     keys = ["blocks", "genes", "seconds", "peak_mb", "variants_per_second", "genes_per_second"]
@@ -163,6 +173,7 @@ TABLES = {
     "dirichlet_process": dirichlet_process_table,
     "neural_speed": neural_speed_table,
     "principal_components": principal_components_table,
+    "hidden_markov": hidden_markov_table,
     "pipeline": pipeline_table,
     "notebooks": notebooks_table,
 }
