@@ -98,9 +98,8 @@ def draw_trace(trace, truth, burn_in) -> None:
     axis.axvspan(0, burn_in, color=COLORS["grey"], alpha=0.2, lw=0)
     axis.plot(trace, color=COLORS["blue"], lw=0.9)
     axis.axhline(truth, color=COLORS["vermillion"], ls="--", lw=1.2)
-    axis.annotate("truth", (1.0, truth), xycoords=("axes fraction", "data"), xytext=(-4, 5),
-                  textcoords="offset points", ha="right", color=COLORS["vermillion"],
-                  bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
+    axis.annotate("truth", (1.0, truth), xycoords=("axes fraction", "data"), xytext=(4, 0),
+                  textcoords="offset points", va="center", color=COLORS["vermillion"])  # fmt: skip
     axis.set(xlabel="sweep", ylabel="variance explained")
 
 
