@@ -175,9 +175,10 @@ def accession_study(rng, quick):
         yield n, "k", studies.fit_by_bic(scores, 4 if quick else 16, rng)[0].n_components
 
 
-# Replicates were fixed before any was run, by what a shared machine could do in ten minutes: 50
-# give a share to within 0.14, the 60 of the null a rate of a few per cent to within 0.05. Subsets
-# of one collection overlap: 12 tell enough of their mean, as do 12 of the slowest study.
+# Replicates were fixed before a study had a row of its own, by what a shared machine could do in
+# ten minutes: 50 give a share to within 0.14, the 60 of the null a rate of a few per cent to within
+# 0.05. Subsets of one collection overlap: 12 tell enough of their mean, as do 12 of the slowest
+# study. The last cuts, of "null" to 60 and of "growth" to 12, came while "inversion" was running.
 STUDIES = {
     "islands": (island_study, 50),
     "threshold": (threshold_study, 50),
