@@ -4,7 +4,8 @@ All runs in a temporary copy of the book, with the packages of the Python that r
 the committed notebooks are not touched. Warm: no notebook is stale, nothing is rendered yet, as
 after the installation. Cold: every notebook is stale as well. Run as
 ``python benchmarks/notebooks.py``; it prints one table and writes it to benchmarks/notebooks.csv.
-``--quick`` lists what would run. Notebooks whose data are not here are left out, and named.
+``--quick`` lists what would run. Notebooks whose data are not here are left out, and named. With
+names of notebooks only those are timed alone again, and the others keep their rows.
 """
 
 import argparse
@@ -83,10 +84,15 @@ def seconds_of_make(book):
     return time.perf_counter() - begin
 
 
-def measure(book, paths, bar):
-    """Rows of the table, from the copy `book` of the project."""
+def measure(book, paths, alone, bar):
+    """Seconds by what was measured, from the copy `book` of the project.
+
+    Of the notebooks `paths` those of the names `alone` are timed alone.
+    """
     rows = []
     for path in paths:
+        if path.stem not in alone:
+            continue
         bar.set_description(path.stem)
         with kernel_environment(), one_core():
             rows.append((path.stem, execute(path, book)))
@@ -99,7 +105,16 @@ def measure(book, paths, bar):
         make_stale(path)
     rows.append((COLD, seconds_of_make(book)))
     bar.update()
-    return [{"what": what, "seconds": f"{taken:.0f}"} for what, taken in rows]
+    return {what: f"{taken:.0f}" for what, taken in rows}
+
+
+def earlier():
+    """Seconds by what was measured, from the table as it is."""
+    path = Path(__file__).with_suffix(".csv")
+    if not path.exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["what"]: row["seconds"] for row in csv.DictReader(file)}
 
 
 def show(rows):
@@ -112,25 +127,32 @@ def show(rows):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="list what would run, run nothing")
-    quick = parser.parse_args(arguments).quick
+    parser.add_argument("names", nargs="*", help="notebooks to time alone; all by default")
+    options = parser.parse_args(arguments)
+    quick = options.quick
     ready = []
     for path in chapters(ROOT):
         if missing := missing_data(path):
             print(f"{path.stem}: left out, {', '.join(missing)} is not here: make data")
         else:
             ready.append(path.relative_to(ROOT))
+    everything = [*(path.stem for path in ready), WARM, COLD]
+    alone = options.names or [path.stem for path in ready]
+    if unknown := sorted(set(alone) - set(everything)):
+        parser.error(f"names: got {', '.join(unknown)}, expected names of notebooks")
     if quick:
-        rows = [{"what": what, "seconds": "-"} for what in [*(p.stem for p in ready), WARM, COLD]]
+        rows = [{"what": what, "seconds": "-"} for what in everything]
         show(rows)
         return rows
     quiet = bool(os.environ.get("GITOOLS_QUIET"))
     with (
         tempfile.TemporaryDirectory() as folder,
-        tqdm(total=len(ready) + 2, disable=quiet, leave=False) as bar,
+        tqdm(total=len(alone) + 2, disable=quiet, leave=False) as bar,
     ):
         book = Path(folder) / "book"
         shutil.copytree(ROOT, book, ignore=shutil.ignore_patterns(*NOT_COPIED))
-        rows = measure(book, [book / path for path in ready], bar)
+        seconds = earlier() | measure(book, [book / path for path in ready], alone, bar)
+    rows = [{"what": what, "seconds": seconds[what]} for what in everything if what in seconds]
     show(rows)
     with open(Path(__file__).with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
