@@ -30,7 +30,7 @@ def two_pairs(pairs):
             right.plot(first[mode], second[mode], ".", color=COLORS[color])
         left.set_ylabel("gene 2 (sd)")
     axes[0, 0].set_title("what the correlation sees")
-    axes[0, 1].set_title("mutated and not")
+    axes[0, 1].set_title("mutated (orange) or not (blue)")
     for ax in axes[1]:
         ax.set_xlabel("gene 1 (sd)")
     return fig
@@ -107,7 +107,7 @@ def modules(profiles, cluster, rng):
     """Profiles in random order and sorted by cluster."""
     _, axes = plt.subplots(1, 2, figsize=(6.4, 4.2), sharey=True)
     orders = rng.permutation(len(profiles)), cluster.argsort(kind="stable")
-    titles = "as on the chip", "sorted by component"
+    titles = "in random order", "sorted by component"
     for ax, order, title in zip(axes, orders, titles, strict=True):
         image = ax.imshow(
             profiles[order], aspect="auto", cmap="RdBu_r", vmin=-2.5, vmax=2.5,
