@@ -118,3 +118,12 @@ def test_bic_counts_what_is_plain():
     values = rng.normal(3.0 * rng.integers(0, 3, (4, 400)), 0.3)
     chosen = studies.chosen_by_bic(values, (2, 3, 4), random_state=9)
     np.testing.assert_array_equal(chosen, 3)
+
+
+def test_bic_finds_the_skewed_class_against_the_wall():
+    ratio = studies.random_markers(
+        6, 1000, 2, frequencies=(0.4, 0.6), noise=0.4, rng=np.random.default_rng(10)
+    ).ratio
+    assert np.mean(studies.chosen_by_bic(ratio, (3, 4), random_state=11) == 4) > 0.5
+    log_odds = np.log(ratio / (1 - ratio))
+    assert np.mean(studies.chosen_by_bic(log_odds, (3, 4), random_state=11) == 3) > 0.5

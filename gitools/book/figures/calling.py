@@ -125,7 +125,7 @@ def draw_misled(noises, named, example) -> None:
         axes[1].plot(noises, shares, "o-", color=COLORS[color])
         axes[1].annotate(name, (noises[-1], shares[-1]), xytext=(0, dy), ha="right",
                          textcoords="offset points", color=COLORS[color])  # fmt: skip
-    axes[1].set(xlabel="noise (sd of log B/A)", ylim=(-2, 30), xticks=noises,
+    axes[1].set(xlabel="noise (sd of log B/A)", ylim=(-4, 112), xticks=noises,
                 ylabel="more than three Gaussians (%)")  # fmt: skip
 
 
