@@ -41,6 +41,12 @@ def test_damage_of_faults_compares_the_same_scores(monkeypatch):
     assert row["found"] <= row["wrong"] and row["sound"] == (many[1] == sound[1]).sum()
 
 
+def test_frequencies_tell_the_other_population_only():
+    table = studies.frequencies_of_panels(np.random.default_rng(0), p=80)
+    assert table["own"][0] == 0 and 0.05 < table["foreign"][0] < 0.6
+    assert 20 < table["variants"][0] <= 80
+
+
 def test_intervals():
     values = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [2.0, 2, 2, 2]})
     mean, low, high = studies.interval(values)

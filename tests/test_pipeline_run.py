@@ -342,6 +342,8 @@ def test_from_a_terminal(example, tmp_path, capsys):
     assert len(genes) == 2 * len(read_genes(example.genes))
     assert main([*arguments[:-2], "--trait", "height"]) == 1
     assert "name=path" in capsys.readouterr().err
+    assert main([*arguments, "--trait", "x=a.tsv", "--trait", "x=b.tsv"]) == 1
+    assert "twice" in capsys.readouterr().err
 
 
 def test_given_n_and_columns_reach_the_reader(example, tmp_path):

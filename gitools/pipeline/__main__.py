@@ -33,7 +33,7 @@ def main(arguments=None) -> int:
     )
     quiet = bool(os.environ.get("GITOOLS_QUIET"))
     try:
-        traits = dict(_trait(text) for text in asked.trait)
+        traits = _traits(asked.trait)
         with tqdm(disable=quiet, unit=" results") as bar:
 
             def progress(stage, unit):
@@ -55,6 +55,15 @@ def main(arguments=None) -> int:
     return 0
 
 
+def _traits(texts):
+    traits = {}
+    for name, file in map(_trait, texts):
+        if name in traits:
+            raise ValueError(f"--trait: got {name!r} twice, expected a name of its own for each")
+        traits[name] = file
+    return traits
+
+
 def _trait(text):
     """name=path or name=path,n"""
     name, sign, rest = text.partition("=")
@@ -74,14 +83,21 @@ def _parser():
     )
     parser.add_argument(
         "--trait", action="append", required=True, metavar="NAME=PATH[,N]",
-        help="summary statistics; N people where the file has no column n; may be repeated",
+        help="summary statistics; N people (of cases and controls the effective number) where the "
+        "file has no column n; may be repeated",
     )  # fmt: skip
     parser.add_argument("--panel", required=True, help="prefix of PLINK files, or stored LD")
     parser.add_argument("--genes", required=True, help="table of genes")
     parser.add_argument("--folder", required=True, help="where results are kept")
     parser.add_argument("--shrink", default="network", help="network, susie, spike_and_slab, none")
-    parser.add_argument("--signs", default="report", choices=SIGN_RULES)
-    parser.add_argument("--ambiguous", default="frequency", choices=AMBIGUOUS_RULES)
+    parser.add_argument(
+        "--signs", default="report", choices=SIGN_RULES,
+        help="what to do with signs that contradict LD; drop leaves them out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ambiguous", default="frequency", choices=AMBIGUOUS_RULES,
+        help="how to read A/T and C/G variants",
+    )  # fmt: skip
     parser.add_argument("--flank", type=int, default=0, help="base pairs around a gene")
     return parser
 

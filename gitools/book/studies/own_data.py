@@ -8,6 +8,7 @@ import pandas as pd
 
 from gitools.association import ld_matrix
 from gitools.pipeline import (
+    HarmoniseOptions,
     PipelineOptions,
     common_variants,
     cut_blocks,
@@ -88,6 +89,11 @@ def damage_of_faults(
 
 def _three_lds(rng, p):
     """LD of the study, of others of its population, and of another population."""
+    return [ld_matrix(group) for group in _three_groups(rng, p)]
+
+
+def _three_groups(rng, p):
+    """Dosages of the study, of others of its population, and of another, where all three vary."""
     genotypes = simulate_genotypes(
         (N_STUDY + N_PANEL, N_PANEL), p, n_blocks=1, min_maf=0.02, random_state=rng
     )
@@ -95,11 +101,33 @@ def _three_lds(rng, p):
     groups = np.split(genotypes.dosages, edges)
     frequencies = np.array([group.mean(axis=0) / 2 for group in groups])
     common = (np.minimum(frequencies, 1 - frequencies) >= 0.01).all(axis=0)
-    return [ld_matrix(group[:, common]) for group in groups]
+    return [group[:, common] for group in groups]
 
 
 def _softened(R):
     return (1 - LD_SHRINKAGE) * R + LD_SHRINKAGE * np.eye(len(R))
+
+
+def frequencies_of_panels(rng, *, p=300) -> pd.DataFrame:
+    """How many allele frequencies of a panel the report would find far from the study's.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        The same as for `damage_of_faults` gives the same loci.
+    p : int
+        Variants.
+
+    Returns
+    -------
+    DataFrame
+        One row: variants, and the shares of them whose frequency in a panel of the same population
+        (own) and of another (foreign) is farther from the study's than `harmonise` allows.
+    """
+    study, same, other = (group.mean(axis=0) / 2 for group in _three_groups(rng, p))
+    limit = HarmoniseOptions().max_frequency_difference
+    own, foreign = (np.mean(np.abs(panel - study) > limit) for panel in (same, other))
+    return pd.DataFrame({"variants": [len(study)], "own": [own], "foreign": [foreign]})
 
 
 def _score(method, z, R, n, kept, b, causal, judged):
