@@ -108,7 +108,16 @@ def test_notebooks_are_timed_one_by_one_and_then_made_stale(tmp_path, monkeypatc
     monkeypatch.setattr(notebooks, "execute", execute)
     monkeypatch.setattr(notebooks, "seconds_of_make", seconds_of_make)
     bar = SimpleNamespace(set_description=lambda text: None, update=lambda: None)
-    rows = notebooks.measure(tmp_path, [path], bar)
-    assert [row["seconds"] for row in rows] == ["12", "31", "31"]
+    other = tmp_path / "12_b.ipynb"
+    nbformat.write(new_notebook(metadata={"gitools": {}}), other)
+    seconds = notebooks.measure(tmp_path, [path, other], ["11_a"], bar)
+    assert list(seconds.values()) == ["12", "31", "31"]
+    assert next(iter(seconds)) == "11_a"
     assert seen == [("11_a", tmp_path, 1), metadata["gitools"], {"reads": ["a.csv"]}]
     assert cores() == before
+
+
+def test_only_names_of_notebooks_are_timed(capsys):
+    with pytest.raises(SystemExit):
+        script("notebooks").main(["99_nothing"])
+    assert "names: got 99_nothing" in capsys.readouterr().err
