@@ -1,0 +1,14 @@
+"""From genomes to traits: encoding, networks, training and their evaluation."""
+
+from gitools.genomes.distinct import DistinctGenes, distinct_genes
+from gitools.genomes.models import BMSNN, GPSNN, FrozenHead, Galiana, count_parameters
+
+__all__ = [
+    "BMSNN",
+    "GPSNN",
+    "DistinctGenes",
+    "FrozenHead",
+    "Galiana",
+    "count_parameters",
+    "distinct_genes",
+]
