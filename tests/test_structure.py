@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gitools import structure
+from gitools.structure import components as structure
 from gitools.structure import hudson_fst, ld_prune, near_identical, principal_components
 
 
