@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gitools.genomes.distinct import DistinctGenes
+from gitools.genomes.layers import SparseLinear
 
 GENE_WIDTH = 50
 ENCODING_WIDTH = 50
@@ -167,9 +168,6 @@ class BMSNN(nn.Module):
     def __init__(
         self, edges, n_genes, n_pathways, hidden, n_types=17, n_tasks=36, *, generator=None
     ):
-        # Here, so that models without a sparse layer do not wait for it.
-        from gitools.genomes.layers import SparseLinear
-
         super().__init__()
         for name, size in [
             ("n_genes", n_genes),
@@ -182,7 +180,7 @@ class BMSNN(nn.Module):
         generator = _generator(generator)
         self.n_genes, self.n_types, self.n_tasks = n_genes, n_types, n_tasks
         self.G = _gene_network(n_types, generator)
-        self.pathways = SparseLinear(edges, n_genes, n_pathways)
+        self.pathways = SparseLinear(edges, n_genes, n_pathways, generator=generator)
         self.normalise = nn.Sequential(nn.LayerNorm(n_pathways), nn.Tanh())
         self.head = _two_layers(n_pathways, hidden, n_tasks, generator)
 
