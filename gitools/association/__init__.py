@@ -12,6 +12,14 @@ from gitools.association.gene_tests import (
 )
 from gitools.association.gene_types import GeneTypes, gene_types
 from gitools.association.ld import ld_matrix, ld_scores
+from gitools.association.mixed_model import (
+    MixedModelScan,
+    VarianceComponents,
+    gblup,
+    kinship,
+    mixed_model_scan,
+    reml,
+)
 from gitools.association.multiple_testing import (
     PermutationTest,
     permutation_max,
@@ -32,21 +40,27 @@ __all__ = [
     "GeneTypes",
     "GenomicControl",
     "MarginalRegression",
+    "MixedModelScan",
     "PermutationTest",
+    "VarianceComponents",
     "acat",
     "draw_null",
     "effective_tests",
+    "gblup",
     "gene_scan",
     "gene_test",
     "gene_types",
     "genomic_control",
+    "kinship",
     "ld_matrix",
     "ld_scores",
     "liu_sf",
     "log10_p",
     "marginal_regression",
+    "mixed_model_scan",
     "monte_carlo_p",
     "permutation_max",
+    "reml",
     "smaller_of_two",
     "weighted_chi2_sf",
 ]
