@@ -15,6 +15,7 @@ import math
 import torch
 from torch import nn
 
+from gitools.genomes._gene_network import scores_of_vectors
 from gitools.genomes.distinct import DistinctGenes
 from gitools.genomes.layers import SparseLinear
 
@@ -323,7 +324,7 @@ def _linear(n_in, n_out, generator):
 def _gene_scores(network, x, n_genes, n_types):
     if isinstance(x, DistinctGenes):
         _check_shape(x.shape, n_genes, n_types)
-        scores = network(x.vectors).squeeze(-1)
+        scores = scores_of_vectors(network, x.vectors)
         return torch.index_select(scores, 0, x.index.reshape(-1)).view(x.index.shape)
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise ValueError(
