@@ -2,6 +2,9 @@
 
 import importlib
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,12 +22,11 @@ from gitools.book.answers import judge, load_answers
 from gitools.book.claims import (
     ClaimError,
     as_number,
-    claimed,
     is_within,
-    ledger_rows,
     load_claims,
 )
 from gitools.book.glue import glued
+from gitools.book.ledger import claimed, ledger_rows
 from gitools.book.reference import mclust_trace
 from gitools.book.root import chapters, find_root
 from gitools.book.studies.dosage import calls, excess_log_loss, expected_excess
@@ -205,6 +207,19 @@ def test_claim_refuses(displayed, book, name, value, fmt, message):
         claim(name, value, fmt)
     assert message in str(error.value)
     assert displayed == []
+
+
+def test_a_ledger_edited_while_a_notebook_is_open_counts(displayed, book):
+    claim("halves", 0.5)
+    path = write(book / "book" / "claims.yml", [{**CLAIM, "range": [0.6, 0.7]}])
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1_000_000))
+    with pytest.raises(ClaimError):
+        claim("halves", 0.5)
+
+
+def test_a_chapter_does_not_wait_for_what_only_the_ledger_needs():
+    code = "import sys, gitools.book; sys.exit('nbformat' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_claim_that_cannot_be_tested_takes_no_value(displayed, book):

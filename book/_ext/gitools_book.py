@@ -17,7 +17,8 @@ from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from gitools.book.claims import SOURCES, VERDICTS, ledger_rows
+from gitools.book.claims import SOURCES, VERDICTS
+from gitools.book.ledger import ledger_rows
 
 SOURCE_NAMES = {
     "gmm-tutorial": "The mixture tutorial",

@@ -1,13 +1,13 @@
 """Claims of the sources and of the book, each with the range that its measured value must be in."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
-import nbformat
 import yaml
 
-from gitools.book.glue import _display, _formatted, glued
-from gitools.book.root import chapters, find_root
+from gitools.book.glue import _display, _formatted
+from gitools.book.root import find_root
 
 SOURCES = ("gmm-tutorial", "ml-mages-abstract", "ml-mages-method", "ionome-paper", "ours")
 VERDICTS = (
@@ -18,8 +18,10 @@ VERDICTS = (
     "not testable here",
     "open",
 )
-_FIELDS = ("id", "source", "says", "range", "because", "chapter", "verdict", "why")
+FIELDS = ("id", "source", "says", "range", "because", "chapter", "verdict", "why")
 _OPTIONAL = ("found",)
+# The one written in C is several times faster, and not built everywhere.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ClaimError(AssertionError):
@@ -49,12 +51,12 @@ def load_claims(path: str | Path) -> list[dict]:
         an id, has a range, source or verdict that does not exist, or has ``found`` with a
         verdict other than "differs" or "partly".
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
+    entries = yaml.load(Path(path).read_text(encoding="utf-8"), _LOADER) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"{path}: got {entries!r}, expected a list of entries with keys")
     seen = set()
     for entry in entries:
-        odd = sorted((set(entry) - set(_OPTIONAL)) ^ set(_FIELDS), key=str)
+        odd = sorted((set(entry) - set(_OPTIONAL)) ^ set(FIELDS), key=str)
         if odd:
             raise ValueError(f"{path}: claim {entry.get('id')!r}: missing or unknown keys {odd}")
         if entry["id"] in seen:
@@ -76,6 +78,15 @@ def load_claims(path: str | Path) -> list[dict]:
                     f"not for {entry['verdict']!r}"
                 )
     return entries
+
+
+@lru_cache(maxsize=1)
+def _by_id(path, changed) -> dict[str, dict]:
+    """Entries of the ledger by id, read once: a chapter makes up to thirty claims.
+
+    `changed` is the file's time: a ledger edited while a notebook is open is read again.
+    """
+    return {entry["id"]: entry for entry in load_claims(path)}
 
 
 def _check_range(path, entry, key) -> None:
@@ -131,7 +142,8 @@ def claim(id: str, value: float, fmt: str = ".3g") -> None:
     ClaimError
         If the value is outside the accepted range.
     """
-    entries = {e["id"]: e for e in load_claims(find_root() / "book" / "claims.yml")}
+    path = find_root() / "book" / "claims.yml"
+    entries = _by_id(path, path.stat().st_mtime_ns)
     if id not in entries:
         raise ValueError(f"id: got {id!r}, expected one of {', '.join(sorted(entries))}")
     entry = entries[id]
@@ -146,40 +158,3 @@ def claim(id: str, value: float, fmt: str = ".3g") -> None:
         expected = entry.get("found", entry["range"])
         raise ClaimError(f"{id}: {text} is outside {expected} ({entry['because']})")
     _display(id, text, gitools={"claim": id})
-
-
-def claimed(notebook) -> dict[str, str]:
-    """Measured values of the claims that an executed notebook makes: id to formatted text."""
-    ids = {
-        output["metadata"]["gitools"]["claim"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "claim" in output.get("metadata", {}).get("gitools", {})
-    }
-    return {name: text for name, text in glued(notebook).items() if name in ids}
-
-
-def ledger_rows(root: str | Path) -> list[dict]:
-    """Rows of the ledger page: each claim with the value that its chapter measured.
-
-    Parameters
-    ----------
-    root : path
-        The book's folder.
-
-    Returns
-    -------
-    list of dict
-        The fields of each claim, with ``low`` and ``high`` in place of ``range``, and ``value``:
-        the formatted text, or None where no chapter measured one.
-    """
-    root = Path(root)
-    values = {}
-    for path in chapters(root):
-        values |= claimed(nbformat.read(path, as_version=4))
-    rows = []
-    for entry in load_claims(root / "book" / "claims.yml"):
-        low, high = entry["range"] or (None, None)
-        row = {key: entry[key] for key in _FIELDS if key != "range"}
-        rows.append(row | {"low": low, "high": high, "value": values.get(entry["id"])})
-    return rows

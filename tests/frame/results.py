@@ -4,8 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 from gitools.book.answers import judge
-from gitools.book.claims import as_number, claimed, is_within
+from gitools.book.claims import as_number, is_within
 from gitools.book.glue import glued
+from gitools.book.ledger import claimed
 
 from .pages import Book, Page, calls_of
 from .prose import typed_numbers_in
