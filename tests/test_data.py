@@ -24,6 +24,7 @@ from gitools.data import (
     DataNotAvailable,
     arabidopsis_accessions,
     arabidopsis_genotypes,
+    arabidopsis_phenotypes,
     available,
     cache_folder,
     fetch,
@@ -37,6 +38,7 @@ from gitools.data import (
 from gitools.data.__main__ import main
 from gitools.data.convert import (
     accession_groups,
+    accession_phenotypes,
     accession_places,
     fine_mapping_locus,
     inbred_panel,
@@ -575,6 +577,7 @@ def test_bad_region(region):
         (partial(g1000_europeans, "TTN"), "g1000_ttn"),
         (arabidopsis_genotypes, "arabidopsis_genotypes"),
         (arabidopsis_accessions, "arabidopsis_places"),
+        (arabidopsis_phenotypes, "arabidopsis_places"),
     ],
 )
 def test_absent_loci_say_what_to_do(opener, name):
@@ -617,3 +620,27 @@ def test_command_goes_on_after_a_failure(server, registry, capfd, monkeypatch):
     assert first.startswith("failed: data set absent: ")
     assert second.startswith("failed: name: got 'unknown'")
     assert printed.out.startswith("made_up: ready")
+
+
+def write_phenotypes(folder, ids):
+    path = folder / "made.up.rda"
+    frame = pd.DataFrame({"id": ids, "FT16": [30.0, np.nan], "Sodium": [900.0, 1_000.0]})
+    rdata.write_rda(path, {"atlas": frame})
+    return path
+
+
+def test_phenotypes_are_chosen_and_renamed(tmp_path):
+    path = write_phenotypes(tmp_path, [88, 108])
+    found = accession_phenotypes(path, table="atlas", columns={"days": "FT16"})
+    assert list(found.columns) == ["accession_id", "days"]
+    assert found["accession_id"].tolist() == [88, 108]
+    np.testing.assert_array_equal(found["days"], [30.0, np.nan])
+
+
+def test_bad_phenotypes_are_named(tmp_path):
+    path = write_phenotypes(tmp_path, [88, 108])
+    with pytest.raises(ValueError, match=r"no column \['FT10'\]"):
+        accession_phenotypes(path, table="atlas", columns={"days": "FT10"})
+    path = write_phenotypes(tmp_path, [88, 88])
+    with pytest.raises(ValueError, match="an accession twice"):
+        accession_phenotypes(path, table="atlas", columns={"days": "FT16"})

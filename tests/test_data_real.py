@@ -16,6 +16,7 @@ from gitools.data import (
     DataError,
     arabidopsis_accessions,
     arabidopsis_genotypes,
+    arabidopsis_phenotypes,
     fetch,
     g1000_europeans,
     load,
@@ -140,10 +141,19 @@ def check_groups(table, name):
     assert (table["admixture_group"] == "admixed").sum() == 137
 
 
+def check_phenotypes(table, name):
+    assert table["accession_id"].is_unique
+    assert (table["leaf_sodium"].dropna() > 0).all()
+    assert table["flowering_time_16"].dropna().between(10, 365).all()
+    standardised = table["glucosinolate_g3hp"]
+    assert abs(standardised.mean()) < 1e-9
+
+
 CHECKS = {
     "arabidopsis_genotypes": check_panel,
     "arabidopsis_places": check_places,
     "arabidopsis_groups": check_groups,
+    "arabidopsis_phenotypes": check_phenotypes,
     "potato_tetraploid": check_potatoes,
     "potato_diploid": check_potatoes,
     "susie_n3": check_n3,
@@ -253,6 +263,18 @@ def test_the_accessions_equal_the_reference_conversion(originals):
         if ours[column].dtype.kind not in "bif":
             kept = kept.fillna("")
         np.testing.assert_array_equal(ours[column].to_numpy(), kept.to_numpy())
+
+
+def test_the_phenotypes_equal_the_reference_conversion(originals):
+    theirs = reference("arabidopsis/phenotype_atlas.csv.gz")
+    for name in ("arabidopsis_genotypes", "arabidopsis_places", "arabidopsis_phenotypes"):
+        fetch(name)
+    ours = arabidopsis_phenotypes()
+    np.testing.assert_array_equal(ours["accession_id"], arabidopsis_genotypes().accessions)
+    theirs = theirs.set_index("accession_id").loc[ours["accession_id"]]
+    columns = {"leaf_sodium": "Sodium", "flowering_time_16": "FT16", "glucosinolate_g3hp": "G3HP"}
+    for column, name in columns.items():
+        np.testing.assert_array_equal(ours[column].to_numpy(), theirs[name].to_numpy())
 
 
 @pytest.mark.parametrize("name", PLOIDY)

@@ -4,6 +4,7 @@ from gitools.data.arabidopsis import (
     ArabidopsisGenotypes,
     arabidopsis_accessions,
     arabidopsis_genotypes,
+    arabidopsis_phenotypes,
 )
 from gitools.data.forms import Array, Arrays, Column, Table
 from gitools.data.loci import Region, SusieN3, g1000_europeans, susie_n3, ukb_ld
@@ -34,6 +35,7 @@ __all__ = [
     "Table",
     "arabidopsis_accessions",
     "arabidopsis_genotypes",
+    "arabidopsis_phenotypes",
     "available",
     "cache_folder",
     "fetch",

@@ -1,11 +1,11 @@
-"""Arabidopsis accessions: genotypes, places and admixture groups."""
+"""Arabidopsis accessions: genotypes, places, admixture groups and phenotypes."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from gitools.data.store import load
+from gitools.data.store import DataError, load
 
 
 class ArabidopsisGenotypes(NamedTuple):
@@ -89,4 +89,41 @@ def arabidopsis_accessions() -> pd.DataFrame:
     joined.insert(places.shape[1], "in_1001g", known.to_numpy(dtype=bool))
     added = list(groups.columns.drop("accession_id"))
     joined[added] = joined[added].fillna("")
+    return joined
+
+
+def arabidopsis_phenotypes() -> pd.DataFrame:
+    """Open three phenotypes of the 2,029 accessions, in the order of their genotypes.
+
+    Returns
+    -------
+    DataFrame of shape [2029, 4]
+        One row for each accession; NaN where a phenotype was not measured:
+
+        - accession_id : number of the accession.
+        - leaf_sodium : sodium in leaves, accession mean, as published (scale unstated; 953).
+        - flowering_time_16 : days to flowering at 16 degrees (1,021).
+        - glucosinolate_g3hp : the glucosinolate 3-hydroxypropyl in leaves, standardised before
+          publication (595).
+
+    Raises
+    ------
+    DataNotAvailable
+        If the data have not been fetched (``make data``).
+    DataError
+        If the copy on this machine is damaged or cannot be read, or its accessions are not those
+        of the other tables.
+
+    References
+    ----------
+    Busoms et al. (2018), PNAS 115, E12443 (sodium). The 1001 Genomes Consortium (2016), Cell 166,
+    481 (flowering time). Brachi et al. (2015), PNAS 112, 4032 (glucosinolates).
+    """
+    order = load("arabidopsis_places")[["accession_id"]]
+    phenotypes = load("arabidopsis_phenotypes")
+    joined = order.merge(phenotypes, on="accession_id", how="left", validate="one_to_one")
+    if len(phenotypes) != len(order) or set(phenotypes["accession_id"]) != set(
+        order["accession_id"]
+    ):
+        raise DataError("arabidopsis_phenotypes: its accessions are not those of the genotypes")
     return joined

@@ -255,6 +255,39 @@ def accession_groups(original: Path) -> pd.DataFrame:
     return table
 
 
+def accession_phenotypes(original: Path, *, table: str, columns: dict[str, str]) -> pd.DataFrame:
+    """Some phenotypes of accessions from an R data frame that holds very many.
+
+    Parameters
+    ----------
+    original : Path
+        The ``.rda`` file.
+    table : str
+        Name of the R data frame in it: a row for each accession, with its number in ``id``.
+    columns : dict of str to str
+        Column of the R data frame for each name that it gets here.
+
+    Returns
+    -------
+    DataFrame of shape [accessions, 1 + columns]
+        accession_id, then the columns asked for, in that order; NaN where not measured.
+
+    Raises
+    ------
+    ValueError
+        If the data frame or a column is not in the file, or an accession is there twice.
+    """
+    raw = _r_object(original, table)
+    lacking = {"id", *columns.values()} - set(raw.columns)
+    if lacking:
+        raise ValueError(f"original: {table!r} has no column {sorted(lacking)}")
+    numbers = raw["id"].to_numpy().astype("int64")
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"original: {table!r} has an accession twice; expected one row each")
+    values = {new: raw[old].to_numpy(dtype=float) for new, old in columns.items()}
+    return pd.DataFrame({"accession_id": numbers, **values})
+
+
 def _strings(values):
     return np.array([str(value) for value in values])
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from gitools.data.convert import (
     accession_groups,
+    accession_phenotypes,
     accession_places,
     fine_mapping_locus,
     inbred_panel,
@@ -344,6 +345,52 @@ _ENTRIES = (
             ),
         ),
         convert=accession_groups,
+    ),
+    DataSet(
+        name="arabidopsis_phenotypes",
+        title="Arabidopsis, three phenotypes",
+        description="leaf sodium, flowering time at 16 degrees and the glucosinolate G3HP of the "
+        "2,029 accessions, where measured",
+        owner="moiexpositoalonsolab",
+        repository="Athaliana_Natural_Selection_Conflict",
+        commit="8ea849263eb8618804f907c782135240683571d0",
+        path="data/allphenotypes.rda",
+        sha256="c1c00271642cb857f49555233c98a72d61410b56253ca3dc7dfa712cc908790c",
+        n_bytes=2_151_690,
+        licence="No licence file in the repository",
+        citations=(
+            Citation(
+                "busoms2018",
+                "Busoms et al. (2018), Proceedings of the National Academy of Sciences "
+                "115:E12443-E12452",
+                "10.1073/pnas.1816964115",
+            ),
+            _ARABIDOPSIS,
+            Citation(
+                "brachi2015",
+                "Brachi et al. (2015), Proceedings of the National Academy of Sciences "
+                "112:4032-4037",
+                "10.1073/pnas.1421416112",
+            ),
+        ),
+        form=Table(
+            2_029,
+            (
+                Column("accession_id", "int64", "number of the accession"),
+                Column("leaf_sodium", "float64", "concentration in leaves, scale unstated", 1_076),
+                Column("flowering_time_16", "float64", "days to flowering at 16 degrees", 1_008),
+                Column("glucosinolate_g3hp", "float64", "G3HP in leaves, standardised", 1_434),
+            ),
+        ),
+        convert=partial(
+            accession_phenotypes,
+            table="allphenotypes",
+            columns={
+                "leaf_sodium": "Sodium",
+                "flowering_time_16": "FT16",
+                "glucosinolate_g3hp": "G3HP",
+            },
+        ),
     ),
 )
 
