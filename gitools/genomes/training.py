@@ -293,7 +293,11 @@ class _Run:
                 batch = np.sort(order[start : start + self.batch_size])
                 error, seen = self.descend(batch)
                 total, observed = total + error, observed + seen
-        loss = total / observed
+        self.finish_epoch(total / observed)
+        return self.losses[-1]
+
+    def finish_epoch(self, loss: float) -> None:
+        """Note the loss of an epoch that has ended, and set the rate for the next."""
         if not np.isfinite(loss):
             raise FloatingPointError(
                 f"loss: became {loss} in epoch {self.epoch + 1}, expected a finite number; "
@@ -303,7 +307,6 @@ class _Run:
         self.losses.append(loss)
         self.rates.append(self.schedule.rate)
         self.schedule.step(loss)
-        return loss
 
     def descend(self, batch) -> tuple[float, int]:
         """One step on a mini-batch; its squared error before the step and its observed labels."""
