@@ -225,7 +225,7 @@ def simulate_plants(
     Raises
     ------
     ValueError
-        If an argument is outside its range.
+        If an argument is outside its range, or a count does not fit into int8.
 
     References
     ----------
@@ -250,7 +250,7 @@ def simulate_plants(
         layout = _lay_out_genes(genes, rng)
         starts[genes], ends[genes] = layout.start, layout.end
         part = _draw_chromosome(demography, site, layout, density, rng)
-        _count(tensor, part)
+        _count(tensor, part, density)
         parts.append(part if keep_variants else part._replace(carried=None))
     return PlantPanel(
         tensor=tensor,
@@ -365,7 +365,8 @@ def simulate_ionome(
     n_traits : int
         Number of traits T. Up to 36 they are named by tissue and element, leaves first.
     n_causal_genes : int, optional
-        Causal genes of a trait; by default a tenth of the genes, at least 5 and at most 100.
+        Causal genes of a trait; by default a tenth of the genes, at least 5 and at most 100 (and
+        a third of the plants for epistatic traits).
     heritability : float or float array of shape (T,)
         Share of the genetic variance within countries in that of one replicate, in (0, 1].
     country_share : float
@@ -681,10 +682,20 @@ def _damage_weights():
     return _by_type(2.0, 1.0, 0.0, 0.0, 0.0)
 
 
-def _count(tensor, part):
+def _count(tensor, part, density):
     """Add one chromosome's variants to the counts of each gene and type."""
-    for carried, gene, kind in zip(part.carried, part.gene, part.type, strict=True):
-        tensor[:, gene, kind] += carried
+    n_types = tensor.shape[2]
+    cell = part.gene * n_types + part.type
+    order = np.argsort(cell, kind="stable")
+    cells, starts = np.unique(cell[order], return_index=True)
+    for at, rows in zip(cells, np.split(order, starts[1:]), strict=True):
+        counts = part.carried[rows].sum(axis=0, dtype=np.int64)
+        if counts.max() > np.iinfo(tensor.dtype).max:
+            raise ValueError(
+                f"density: got {density:g}, which puts {counts.max()} variants of one type into a "
+                f"gene of one plant, expected so few that none has over 127"
+            )
+        tensor[:, at // n_types, at % n_types] = counts
 
 
 def _join(parts):
@@ -945,7 +956,8 @@ def _check_heritability(heritability, n_traits):
 def _check_causal(n_causal_genes, panel, biology):
     n_plants, n_genes = panel.tensor.shape[:2]
     if n_causal_genes is None:
-        n_causal_genes = min(100, max(5, n_genes // 10))
+        most = min(100, n_plants // 3) if biology.epistatic else 100
+        n_causal_genes = min(most, max(5, n_genes // 10))
     n_causal_genes = _check_count("n_causal_genes", n_causal_genes, 1)
     if biology.epistatic and not 2 <= n_causal_genes <= n_plants // 3:
         raise ValueError(
