@@ -608,9 +608,11 @@ def _candidates(ancestry, rate, layout, rng):
     derived = np.empty((position.size, mutated.num_samples), dtype=np.int8)
     for row, variant in zip(derived, mutated.variants(copy=False), strict=True):
         row[:] = variant.genotypes
-    frequency = derived.mean(axis=1)
+    frequency = derived.sum(axis=1, dtype=np.int64) / mutated.num_samples
     kept = (kind >= 0) & (rng.random(position.size) * (1 + _strengths()[kind] * frequency) < 1)
-    carried = derived[:, :-1] ^ derived[:, -1:]
+    carried = derived[:, :-1]
+    # In place, as a copy would be the largest thing in memory.
+    carried ^= derived[:, -1:]
     count = carried.sum(axis=1, dtype=np.int64)
     kept &= (count > 0) & (count < carried.shape[1])
     return _choose(_Part(carried, gene, kind, position), kept)
