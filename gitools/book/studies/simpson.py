@@ -1,0 +1,454 @@
+"""Studies of the chapter on population structure and prediction: one simulated panel at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.stats import norm, wilcoxon
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.metrics import f1_score, matthews_corrcoef
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gitools.association.mixed_model import kinship
+from gitools.genomes.distinct import distinct_genes
+from gitools.genomes.evaluation import gps_encoding, standardise_targets
+from gitools.genomes.models import BMSNN, GPSNN, Galiana
+from gitools.genomes.preprocess import maf_filter, standardise
+from gitools.genomes.training import predict, torch_generator, train
+from gitools.simulate.plants import PlantPanel, simulate_ionome, simulate_plants
+from gitools.structure import grouped_folds, random_folds, spatial_folds
+
+N_PLANTS, N_GENES = 300, 200
+HERITABILITY, COUNTRY_SHARE = 0.3, 0.3
+MIN_SIZE, MIN_CELL, N_FOLDS = 15, 3, 3
+EPOCHS, BATCH = 15, 40
+SCHEMES = ("random", "countries", "blocks")
+_GRID = np.linspace(0.02, 0.98, 33)
+_EARTH_KM = 6_371.0
+
+
+class Data(NamedTuple):
+    """A panel, its measured traits [n, T] and the kinships made from variants and from counts."""
+
+    panel: PlantPanel
+    Y: np.ndarray
+    genetic: np.ndarray
+    kinship: np.ndarray
+    tensor_kinship: np.ndarray
+
+
+def draw_data(rng) -> Data:
+    """Simulate one panel of 300 plants with 36 additive traits, and its kinships."""
+    panel = simulate_plants(N_PLANTS, N_GENES, random_state=rng)
+    traits = simulate_ionome(
+        panel,
+        heritability=HERITABILITY,
+        country_share=COUNTRY_SHARE,
+        n_auxiliary=0,
+        random_state=rng,
+    )
+    counts = panel.tensor.reshape(len(panel.tensor), -1).astype(float)
+    counts -= counts.mean(axis=0)
+    tensor_kinship = counts @ counts.T
+    tensor_kinship /= np.trace(tensor_kinship) / len(counts)
+    return Data(panel, traits.means, traits.genetic, kinship(panel.variants), tensor_kinship)
+
+
+def null_traits(country, n_traits, rng, shared=0.0) -> np.ndarray:
+    """Traits [n, T] with country effects and no genetics; `shared`: correlation of their noise."""
+    noise = rng.standard_normal((len(country), n_traits))
+    common = rng.standard_normal((len(country), 1))
+    noise = np.sqrt(shared) * common + np.sqrt(1 - shared) * noise
+    effects = rng.standard_normal((country.max() + 1, n_traits))
+    return np.sqrt(COUNTRY_SHARE) * effects[country] + np.sqrt(1 - COUNTRY_SHARE) * noise
+
+
+def folds_of(scheme, panel, rng, k=N_FOLDS) -> np.ndarray:
+    """Folds at random, of whole countries, or of whole blocks of the map 500 km wide."""
+    if scheme == "random":
+        return random_folds(len(panel.country), k, rng)
+    if scheme == "countries":
+        return grouped_folds(panel.country, k, rng)
+    return spatial_folds(panel.coordinates, k, rng)
+
+
+def gblup_many(K, Y, train, test) -> np.ndarray:
+    """GBLUP of complete traits [n, T], each with its REML heritability on a grid of 33."""
+    d, U = np.linalg.eigh(K[np.ix_(train, train)])
+    y, one = U.T @ Y[train], U.sum(axis=0)
+    best = np.full(Y.shape[1], -np.inf)
+    predictions = np.empty((len(test), Y.shape[1]))
+    between = K[np.ix_(test, train)] @ U
+    for h in _GRID:
+        w = 1 / (1 + h * (d - 1))
+        mean = (w * one) @ y / (w @ one**2)
+        residual = y - one[:, None] * mean
+        rss = w @ residual**2
+        nu = len(train) - 1
+        fit = -0.5 * (nu * np.log(rss) - np.log(w).sum() + np.log(w @ one**2))
+        better = fit > best
+        best[better] = fit[better]
+        smooth = between @ (w[:, None] * residual[:, better])
+        predictions[:, better] = mean[better] + h * smooth
+    return predictions
+
+
+def smoother(K, folds, h=0.5) -> np.ndarray:
+    """Matrix S [n, n] for which S @ Y are out-of-fold GBLUP predictions at heritability h."""
+    S = np.zeros((len(K), len(K)))
+    for fold in np.unique(folds):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        V = h * K[np.ix_(train, train)] + (1 - h) * np.eye(len(train))
+        inverse = np.linalg.inv(V)
+        mean = inverse.sum(axis=0) / inverse.sum()
+        residual = np.eye(len(train)) - mean
+        S[np.ix_(test, train)] = mean + h * K[np.ix_(test, train)] @ inverse @ residual
+    return S
+
+
+def great_circle(coordinates) -> np.ndarray:
+    """Distances [n, n] in kilometres between places given in degrees."""
+    points = gps_encoding(coordinates, "sphere")
+    return _EARTH_KM * np.arccos(np.clip(points @ points.T, -1, 1))
+
+
+def place_kernel(coordinates, length_km=300.0) -> np.ndarray:
+    """Exponential kernel of distance [n, n]: what a smooth map of the trait would know."""
+    return np.exp(-great_circle(coordinates) / length_km)
+
+
+def out_of_fold(fit_predict, n_traits, folds) -> np.ndarray:
+    """Predictions [n, T] of each fold by ``fit_predict(train, test)`` on the others."""
+    found = np.empty((len(folds), n_traits))
+    for fold in np.unique(folds):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        found[test] = fit_predict(train, test)
+    return found
+
+
+def group_means(Y, groups, train, test) -> np.ndarray:
+    """Mean of the training rows of the same group; of all of them where it has none."""
+    found = np.tile(Y[train].mean(axis=0), (len(test), 1))
+    for group in np.unique(groups[train]):
+        found[groups[test] == group] = Y[train[groups[train] == group]].mean(axis=0)
+    return found
+
+
+def network_predictions(make, inputs, Y, train_rows, test, rng, weight_decay=1e-6) -> np.ndarray:
+    """Train one network on training rows, targets standardised there, and predict others."""
+    model = make(torch_generator(rng))
+    targets = standardise_targets(Y, train_rows)
+    train(
+        model,
+        inputs,
+        targets,
+        rows=train_rows,
+        generator=rng,
+        epochs=EPOCHS,
+        batch_size=BATCH,
+        weight_decay=weight_decay,
+    )
+    scale, centre = Y[train_rows].std(axis=0), Y[train_rows].mean(axis=0)
+    return predict(model, inputs)[test] * scale + centre
+
+
+def galiana_predictions(panel, counts, how, Y, folds, rng) -> np.ndarray:
+    """Out-of-fold predictions of Galiana from counts [n, genes, 17] on one of the scales."""
+
+    def fit_predict(train_rows, test):
+        inputs = distinct_genes(standardise(counts, how, train=train_rows))
+        return network_predictions(
+            lambda g: Galiana(counts.shape[1], n_tasks=Y.shape[1], generator=g),
+            inputs, Y, train_rows, test, rng,
+        )  # fmt: skip
+
+    return out_of_fold(fit_predict, Y.shape[1], folds)
+
+
+def bmsnn_predictions(panel, Y, folds, rng) -> np.ndarray:
+    """Out-of-fold predictions of BMSNN50."""
+
+    def fit_predict(train_rows, test):
+        inputs = distinct_genes(standardise(panel.tensor, train=train_rows))
+        return network_predictions(
+            lambda g: BMSNN(
+                panel.pathways, panel.tensor.shape[1], panel.n_pathways, 50,
+                n_tasks=Y.shape[1], generator=g,
+            ),
+            inputs, Y, train_rows, test, rng, weight_decay=1e-4,
+        )  # fmt: skip
+
+    return out_of_fold(fit_predict, Y.shape[1], folds)
+
+
+def gps_predictions(coordinates, Y, folds, rng) -> np.ndarray:
+    """Out-of-fold predictions of GPSNN, in the printed encoding."""
+    inputs = torch.tensor(gps_encoding(coordinates), dtype=torch.float32)
+
+    def fit_predict(train_rows, test):
+        return network_predictions(
+            lambda g: GPSNN(Y.shape[1], generator=g), inputs, Y, train_rows, test, rng
+        )
+
+    return out_of_fold(fit_predict, Y.shape[1], folds)
+
+
+def all_predictions(data, folds, rng) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions [n, T] of every model."""
+    panel, Y = data.panel, data.Y
+
+    def linear(K):
+        return out_of_fold(lambda a, b: gblup_many(K, Y, a, b), Y.shape[1], folds)
+
+    return {
+        "country mean": out_of_fold(
+            lambda a, b: group_means(Y, panel.country, a, b), Y.shape[1], folds
+        ),
+        "GBLUP": linear(data.kinship),
+        "ridge on tensor": linear(data.tensor_kinship),
+        "Galiana": galiana_predictions(panel, panel.tensor, "global", Y, folds, rng),
+        "BMSNN50": bmsnn_predictions(panel, Y, folds, rng),
+        "GPSNN": gps_predictions(panel.coordinates, Y, folds, rng),
+    }
+
+
+def common_counts(panel, min_maf) -> np.ndarray:
+    """Counts [n, genes, 17] of the variants above a minor allele frequency."""
+    keep = np.flatnonzero(maf_filter(panel.variants, min_maf))
+    counts = np.zeros(panel.tensor.shape, dtype=np.int8)
+    for variant in keep:
+        at = panel.variant_gene[variant], panel.variant_type[variant]
+        counts[:, at[0], at[1]] += panel.variants[:, variant]
+    return counts
+
+
+def column_correlations(A, B) -> np.ndarray:
+    """Pearson r of each pair of columns [T]; NaN where one is constant."""
+    A, B = A - A.mean(axis=0), B - B.mean(axis=0)
+    scale = np.sqrt((A**2).sum(axis=0) * (B**2).sum(axis=0))
+    ok = scale > 1e-10 * len(A)
+    return np.divide((A * B).sum(axis=0), scale, out=np.full(A.shape[1], np.nan), where=ok)
+
+
+def cell_scores(Y, P, groups, folds, min_size=MIN_SIZE, min_cell=MIN_CELL) -> np.ndarray:
+    """`per_fold_within` for complete traits [n, T], all columns at once."""
+    means = []
+    for group in np.flatnonzero(np.bincount(groups) > min_size):
+        r, weights = [], []
+        for fold in np.unique(folds):
+            cell = np.flatnonzero((groups == group) & (folds == fold))
+            if len(cell) >= min_cell:
+                r.append(column_correlations(Y[cell], P[cell]))
+                weights.append(len(cell) - 1.0)
+        r, weights = np.array(r), np.array(weights)[:, None] * np.ones(Y.shape[1])
+        weights[np.isnan(r)] = 0
+        total = weights.sum(axis=0)
+        sums = (np.nan_to_num(r) * weights).sum(axis=0)
+        means.append(np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0))
+    means = np.array(means)
+    defined = (~np.isnan(means)).sum(axis=0)
+    sums = np.nansum(means, axis=0)
+    return np.divide(sums, defined, out=np.full(len(sums), np.nan), where=defined > 0)
+
+
+def group_correlations(Y, P, groups, min_size=MIN_SIZE) -> np.ndarray:
+    """r of each large group over all its rows, [groups, T]: folds pooled, as the source did."""
+    large = np.flatnonzero(np.bincount(groups) > min_size)
+    return np.array([column_correlations(Y[groups == g], P[groups == g]) for g in large])
+
+
+def between_parts(Y, P, groups) -> tuple[np.ndarray, np.ndarray]:
+    """Within and between term [T] of the pooled correlation."""
+    counts = np.bincount(groups)[:, None]
+    parts = []
+    for M in (Y - Y.mean(axis=0), P - P.mean(axis=0)):
+        means = np.zeros((len(counts), M.shape[1]))
+        np.add.at(means, groups, M)
+        parts.append((M, (means / np.maximum(counts, 1))[groups]))
+    (y, ym), (p, pm) = parts
+    scale = np.sqrt((y**2).sum(axis=0) * (p**2).sum(axis=0))
+    between = (ym * pm).sum(axis=0) / scale
+    return (y * p).sum(axis=0) / scale - between, between
+
+
+def score(Y, P, groups, folds) -> dict[str, float]:
+    """Mean scores over traits, and the share of traits whose sign turns round within groups."""
+    pooled = column_correlations(Y, P)
+    within = cell_scores(Y, P, groups, folds)
+    parts = between_parts(Y, P, groups)
+    naive = group_correlations(Y, P, groups)
+    naive = naive[np.isfinite(naive)]
+    return {
+        "pooled": np.nanmean(pooled),
+        "within": np.nanmean(within) if np.isfinite(within).any() else np.nan,
+        "within_term": np.nanmean(parts[0]),
+        "between_term": np.nanmean(parts[1]),
+        "folds_pooled": naive.mean() if naive.size else np.nan,
+        "reversed": float(np.mean((pooled > 0.1) & (within < -0.1))),
+    }
+
+
+def selected_genes(data, Y, folds, inside, n_genes=20) -> np.ndarray:
+    """Ridge on the genes that go best with a trait [n], chosen in training or over all plants."""
+    load = data.panel.tensor.sum(axis=2).astype(float)
+    load = load[:, load.std(axis=0) > 0]
+    found = np.empty_like(Y)
+    for t in range(Y.shape[1]):
+        for fold in np.unique(folds):
+            train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            rows = train if inside else np.arange(len(Y))
+            r = np.abs(
+                np.nan_to_num(
+                    column_correlations(load[rows], np.tile(Y[rows, t : t + 1], load.shape[1]))
+                )
+            )
+            Z = load[:, np.argsort(-r)[:n_genes]]
+            Z = Z - Z[train].mean(axis=0)
+            K = Z @ Z.T
+            K /= np.trace(K) / len(K)
+            found[test, t] = gblup_many(K, Y[:, [t]], train, test)[:, 0]
+    return found
+
+
+def breeder(data, new, rng) -> dict[str, float]:
+    """What two cross-validations promise of GBLUP, and what a new country then gets of it."""
+    country, Y, K = data.panel.country, data.Y, data.kinship
+    old, target = np.flatnonzero(country != new), np.flatnonzero(country == new)
+    found = {}
+    for scheme in ("random", "countries"):
+        folds = (
+            random_folds(len(old), 5, rng)
+            if scheme == "random"
+            else grouped_folds(country[old], 5, rng)
+        )
+        inner = K[np.ix_(old, old)]
+        P = out_of_fold(lambda a, b, k=inner: gblup_many(k, Y[old], a, b), Y.shape[1], folds)
+        found[scheme] = float(np.nanmean(cell_scores(Y[old], P, country[old], folds)))
+        if scheme == "random":
+            pooled = column_correlations(Y[old], P)
+    P = gblup_many(K, Y, old, target)
+    found["new country"] = float(np.nanmean(column_correlations(Y[target], P)))
+    intensity = norm.pdf(norm.ppf(0.8)) / 0.2
+    n_best = max(1, round(len(target) / 5))
+    best = np.argsort(-P, axis=0)[:n_best]
+    gain = np.take_along_axis(Y[target], best, axis=0).mean(axis=0) - Y[target].mean(axis=0)
+    found["pooled"] = float(np.nanmean(pooled))
+    found["promised gain"] = float(np.mean(intensity * pooled * Y[old].std(axis=0)))
+    found["realised gain"] = float(gain.mean())
+    return found
+
+
+def objectives(K, rng, n_environments=6, n_traits=10) -> dict[str, float]:
+    """r within environments for old and new lines in old and new environments.
+
+    Values are g + (g x environment) + noise with variances 0.3, 0.15 and 0.55; the variances are
+    known to the model. A fifth of the lines and the last environment are new; a fifth of the old
+    cells is left out and predicted.
+    """
+    n, variances = len(K), (0.3, 0.15, 0.55)
+    L = np.linalg.cholesky(K + 1e-6 * np.eye(n))
+    main = L @ rng.standard_normal((n, n_traits)) * np.sqrt(variances[0])
+    special = np.stack(
+        [L @ rng.standard_normal((n, n_traits)) for _ in range(n_environments)], axis=1
+    )
+    Y = main[:, None] + np.sqrt(variances[1]) * special
+    Y = Y + np.sqrt(variances[2]) * rng.standard_normal(Y.shape)
+    new_line = np.zeros(n, dtype=bool)
+    new_line[rng.permutation(n)[: n // 5]] = True
+    line, environment = (a.ravel() for a in np.mgrid[:n, :n_environments])
+    new_environment = environment == n_environments - 1
+    held = rng.random(len(line)) < 0.2
+    seen = np.flatnonzero(~new_line[line] & ~new_environment & ~held)
+    alike = environment[:, None] == environment[seen]
+    C = K[np.ix_(line, line[seen])] * (variances[0] + variances[1] * alike)
+    V = C[seen] + variances[2] * np.eye(len(seen))
+    values = Y.reshape(-1, n_traits)
+    P = C @ np.linalg.solve(V, values[seen])
+    cells = {
+        "old lines, old environments": ~new_line[line] & ~new_environment & held,
+        "old lines, new environment": ~new_line[line] & new_environment,
+        "new lines, old environments": new_line[line] & ~new_environment,
+        "new lines, new environment": new_line[line] & new_environment,
+    }
+    return {
+        name: float(
+            np.mean(
+                [
+                    column_correlations(
+                        values[cell & (environment == e)], P[cell & (environment == e)]
+                    )
+                    for e in np.unique(environment[cell])
+                ]
+            )
+        )
+        for name, cell in cells.items()
+    }
+
+
+def permuted_within(groups, n_draws, rng) -> np.ndarray:
+    """Row orders [draws, n] that shuffle the rows of each group among themselves."""
+    orders = np.tile(np.arange(len(groups)), (n_draws, 1))
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        orders[:, rows] = rng.permuted(np.tile(rows, (n_draws, 1)), axis=1)
+    return orders
+
+
+def permutation_p_values(data, rng, n_traits=40, n_draws=199) -> np.ndarray:
+    """p-values of the within-country score of traits without genetics, labels permuted."""
+    country = data.panel.country
+    Y = null_traits(country, n_traits, rng)
+    folds = random_folds(len(Y), 5, rng)
+    S = smoother(data.kinship, folds)
+    observed = cell_scores(Y, S @ Y, country, folds)
+    above = np.ones(n_traits)
+    for order in permuted_within(country, n_draws, rng):
+        shuffled = Y[order]
+        above += cell_scores(shuffled, S @ shuffled, country, folds) >= observed
+    return above / (n_draws + 1)
+
+
+def overcounting_p_value(data, rng) -> float:
+    """Wilcoxon's p over 36 correlated null traits x countries, GBLUP against a map."""
+    country = data.panel.country
+    Y = null_traits(country, 36, rng, shared=0.5)
+    folds = random_folds(len(Y), 5, rng)
+    scores = [
+        group_correlations(Y, smoother(K, folds) @ Y, country).ravel()
+        for K in (data.kinship, place_kernel(data.panel.coordinates))
+    ]
+    return float(wilcoxon(scores[0], scores[1]).pvalue)
+
+
+def leading_components(K, n_components=20) -> np.ndarray:
+    """Leading eigenvectors of a kinship, scaled by the roots of their eigenvalues."""
+    d, U = np.linalg.eigh(K)
+    return U[:, -n_components:] * np.sqrt(np.maximum(d[-n_components:], 0))
+
+
+def country_scores(features, country, rng, min_size=MIN_SIZE) -> tuple[float, float]:
+    """Macro F1 and Matthews correlation of the large countries, five-fold, logistic regression."""
+    large = np.flatnonzero(np.bincount(country) > min_size)
+    rows = np.flatnonzero(np.isin(country, large))
+    X, labels = features[rows], country[rows]
+    folds, found = random_folds(len(rows), 5, rng), np.empty(len(rows), dtype=int)
+    for fold in range(5):
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+        model.fit(X[folds != fold], labels[folds != fold])
+        found[folds == fold] = model.predict(X[folds == fold])
+    return f1_score(labels, found, average="macro"), matthews_corrcoef(labels, found)
+
+
+def tsne_map(features, perplexity, seed) -> np.ndarray:
+    """Two-dimensional t-SNE map [n, 2] from a start at the principal components."""
+    model = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+    return model.fit_transform(features)
+
+
+def neighbour_purity(places, groups, k=10) -> float:
+    """Share of the k nearest neighbours on a map that are of the same group."""
+    at = NearestNeighbors(n_neighbors=k + 1).fit(places).kneighbors(places)[1][:, 1:]
+    return float(np.mean(groups[at] == groups[:, None]))
