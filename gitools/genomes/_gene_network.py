@@ -26,16 +26,13 @@ def scores_of_vectors(network, vectors):
     tensor of shape (m,)
     """
     first, norm, _, last = network
-    return _Scores.apply(
-        vectors,
-        first.weight,
-        first.bias,
-        norm.weight,
-        norm.bias,
-        last.weight,
-        last.bias,
-        norm.eps,
-    )
+    weights = [values for layer in (first, norm, last) for values in (layer.weight, layer.bias)]
+    return scores_from_weights(vectors, weights, norm.eps)
+
+
+def scores_from_weights(vectors, weights, eps):
+    """The same from the weight and bias of each of the three layers, in their order."""
+    return _Scores.apply(vectors, *weights, eps)
 
 
 class _Scores(torch.autograd.Function):

@@ -1,0 +1,115 @@
+"""Networks side by side learn what each would learn alone, and the scores are what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from gitools.book.studies import galiana as studies
+from gitools.genomes.training import predict, train
+from gitools.structure import within_group_correlation
+
+
+def counts(rng, n=24, genes=10):
+    return rng.poisson(0.4, (n, genes, 17)).astype(np.float32) - 0.3
+
+
+def test_side_by_side_is_the_same_as_alone():
+    rng = np.random.default_rng([53, 900])
+    tensors = [counts(rng) for _ in range(3)]
+    targets = [rng.standard_normal((24, 4)) for _ in range(3)]
+    models = studies.start_models(3, 10, 17, 4, 6, rng)
+    train_rows = np.arange(20)
+    orders, generators = [], [np.random.default_rng([53, 901, k]) for k in range(3)]
+    for generator in [np.random.default_rng([53, 901, k]) for k in range(3)]:
+        epochs = []
+        for _ in range(6):
+            epochs.append(generator.permutation(train_rows))
+            # train draws one number an epoch, for dropout.
+            generator.integers(2**63)
+        orders.append(epochs)
+    together = studies.SideBySide(models, tensors)
+    together.train(
+        torch.tensor(np.array(targets), dtype=torch.float32),
+        np.array(orders),
+        batch_size=8,
+        learning_rate=1e-3,
+        weight_decay=1e-2,
+    )
+    got = together.predict(np.tile(np.arange(24), (3, 1)))
+    for k, model in enumerate(models):
+        before = predict(model, tensors[k])
+        train(
+            model,
+            tensors[k],
+            targets[k],
+            rows=train_rows,
+            epochs=6,
+            batch_size=8,
+            learning_rate=1e-3,
+            weight_decay=1e-2,
+            generator=generators[k],
+        )
+        after = predict(model, tensors[k])
+        assert np.abs(after - before).max() > 0.05
+        np.testing.assert_allclose(got[k], after, atol=2e-3)
+        np.testing.assert_allclose(predict(together.model(k), tensors[k]), got[k], atol=1e-5)
+
+
+def test_dropout_changes_training_but_not_prediction():
+    rng = np.random.default_rng([53, 902])
+    together = studies.SideBySide(studies.start_models(2, 10, 17, 4, 6, rng), [counts(rng)] * 2)
+    rows = torch.tile(torch.arange(24), (2, 1))
+    plain = together.forward(rows)
+    dropped = together.forward(rows, dropout=0.5, generator=torch.Generator().manual_seed(1))
+    assert not torch.equal(plain, dropped)
+    assert np.array_equal(together.predict(rows), plain.detach().numpy().astype(float))
+
+
+def test_correlations_within_are_those_of_the_package():
+    rng = np.random.default_rng([53, 903])
+    groups = rng.integers(5, size=200)
+    y = rng.standard_normal((200, 3)) + groups[:, None]
+    p = 0.3 * y + rng.standard_normal((200, 3))
+    p[:, 2] = groups
+    got = studies.correlations_within(y, p, groups)
+    for t in range(2):
+        want = within_group_correlation(y[:, t], p[:, t], groups, min_size=10).pooled_within
+        assert got[t] == pytest.approx(want)
+    assert got[2] == 0
+
+
+def test_permutation_p_values_are_small_for_signal_and_level_for_none():
+    rng = np.random.default_rng([53, 904])
+    groups = rng.integers(3, size=60)
+    y = rng.standard_normal((60, 40))
+    p = rng.standard_normal((60, 40))
+    p[:, 0] = y[:, 0]
+    values = studies.permutation_p_values(y, p, groups, 99, rng)
+    assert values[0] == 0.01
+    assert 0.3 < values[1:].mean() < 0.7
+
+
+def test_precision_and_gene_statistics():
+    causal = np.array([[True, False], [True, True], [False, False], [False, False]])
+    scores = np.array([[3.0, 0.0], [1.0, 5.0], [2.0, 1.0], [0.0, 9.0]])
+    assert studies.precision_at_causal(scores, causal).tolist() == [0.5, 0.0]
+    x = np.array([[0.0, 1.0, 5.0], [1.0, 0.0, 5.0], [2.0, 0.5, 5.0], [3.0, 0.1, 5.0]])
+    y = x[:, :2] * [-2.0, 1.0]
+    found = studies.gene_statistics(y, x)
+    np.testing.assert_allclose(found[0, 0], 1)
+    np.testing.assert_allclose(found[2], 0)
+    best = studies.best_in_gene(found, np.array([1, 0, 0]), 3)
+    assert best[0, 0] == found[1, 0]
+    assert best[2].tolist() == [0, 0]
+
+
+def test_a_panel_has_disjoint_plants_and_counts_damage():
+    panel = studies.draw_panel("burden", n_plants=40, n_genes=20, n_test=10, random_state=1)
+    assert sorted([*panel.pool, *panel.test]) == list(range(40))
+    assert panel.tensor.shape == (40, 20, 17)
+    assert np.all(studies.damaging_counts(panel.tensor) <= panel.tensor.sum(axis=2))
+    shuffled = studies.shuffle_within(panel.traits, panel.country, np.random.default_rng(1))
+    for country in np.unique(panel.country):
+        rows = panel.country == country
+        assert np.array_equal(np.sort(shuffled[rows], axis=0), np.sort(panel.traits[rows], axis=0))
+    assert not np.array_equal(shuffled, panel.traits)
