@@ -73,7 +73,7 @@ def train_together(
     ------
     ValueError
         If an argument is out of range, lengths disagree, a generator comes twice, or the models
-        differ in shape, have buffers or dropout.
+        differ in shape or have dropout.
     FloatingPointError
         If a loss stops being finite.
     """
@@ -114,7 +114,7 @@ class _Stack:
         for model in models:
             model.train()
         self.models = models
-        self.weights, _ = stack_module_state(models)
+        self.weights, self.buffers = stack_module_state(models)
         self.squares = {name: torch.zeros_like(w) for name, w in self.weights.items()}
         self.trained = {name for name, w in models[0].named_parameters() if w.requires_grad}
         # The gene scores are computed apart, on the distinct vectors; this copy begins with them.
@@ -124,16 +124,16 @@ class _Stack:
     def __call__(self, batch):
         """Predictions [k, batch, T] of each network for its own batch."""
         if isinstance(batch, torch.Tensor):
-            return vmap(self._plain)(self.weights, batch)
-        return vmap(self._genes)(self.weights, *batch)
+            return vmap(self._plain)(self.weights, self.buffers, batch)
+        return vmap(self._genes)(self.weights, self.buffers, *batch)
 
-    def _plain(self, weights, batch):
-        return functional_call(self.models[0], weights, (batch,))
+    def _plain(self, weights, buffers, batch):
+        return functional_call(self.models[0], (weights, buffers), (batch,))
 
-    def _genes(self, weights, vectors, index):
+    def _genes(self, weights, buffers, vectors, index):
         shared = {name[2:]: w for name, w in weights.items() if name.startswith("G.")}
         scores = functional_call(self.models[0].G, shared, (vectors,)).squeeze(-1)
-        return functional_call(self.after_scores, weights, (scores[index],))
+        return functional_call(self.after_scores, (weights, buffers), (scores[index],))
 
     @torch.no_grad()
     def descend(self, rates, active, weight_decay):
@@ -228,13 +228,12 @@ def _each(values, k, name):
 def _check_models(models):
     if not models:
         raise ValueError("models: got none, expected at least one.")
-    shapes = [[(name, w.shape) for name, w in model.named_parameters()] for model in models]
+    shapes = [[(name, w.shape) for name, w in model.state_dict().items()] for model in models]
     if any(type(m) is not type(models[0]) for m in models) or any(s != shapes[0] for s in shapes):
         raise ValueError("models: expected networks of one class and one shape.")
-    if any(True for _ in models[0].buffers()) or any(
-        isinstance(part, nn.Dropout) and part.p > 0 for part in models[0].modules()
-    ):
-        raise ValueError(
-            "models: got networks with buffers or dropout, which draw their own random numbers; "
-            "expected networks without them."
-        )
+    for part in models[0].modules():
+        if getattr(part, "p", 0) > 0 or getattr(part, "rate", 0) > 0:
+            raise ValueError(
+                "models: got networks with dropout, which draws random numbers of its own; "
+                "expected networks without it."
+            )
