@@ -3,27 +3,29 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gitools.mixtures._checks import check_integer, check_not_negative, generator
+from gitools.mixtures._covariances import FAMILIES, count_parameters, expand
 from gitools.mixtures._em import (
     Parameters,
-    expectation_step,
     log_joint_density,
-    maximisation_step,
     normalise,
-    raise_to_floor,
     split_by_pattern,
-    weighted_moments,
 )
-from gitools.mixtures._prior import ScaledPrior, scale_prior
-
-_FAMILIES = ("full", "diag", "spherical", "tied")
+from gitools.mixtures._prior import scale_prior
+from gitools.mixtures._scaling import standardise
+from gitools.mixtures._starts import (
+    Model,
+    check_responsibilities,
+    given_start,
+    kmeans_start,
+    responsibility_start,
+)
 
 
 class GaussianMixtureEM(DensityMixin, BaseEstimator):
@@ -155,9 +157,9 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         """
         X = self._validate_data(X, reset=True)
         self._check_parameters()
-        rng = _generator(self.random_state)
+        rng = generator(self.random_state)
         used = ~np.isnan(X).all(axis=1)
-        scaling = _standardise(X[used], self.n_components, self.covariance_type)
+        scaling = standardise(X[used], self.n_components, self.covariance_type)
         prior = scale_prior(
             self.prior,
             self.n_components,
@@ -165,7 +167,7 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             scaling.variances,
             scaling.unit,
         )
-        model = _Model(self.covariance_type, self.floor, prior, split_by_pattern(scaling.X))
+        model = Model(self.covariance_type, self.floor, prior, split_by_pattern(scaling.X))
         best = None
         for start in self._starts(scaling, used, model, rng):
             run = _climb(start, model, self.tol, self.max_iter)
@@ -349,8 +351,8 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             If the estimator is not fitted or n_samples is not an integer of at least 1.
         """
         check_is_fitted(self)
-        _check_integer(n_samples, "n_samples", 1)
-        rng = _generator(random_state)
+        check_integer(n_samples, "n_samples", 1)
+        rng = generator(random_state)
         weights = self.weights_ / self.weights_.sum()
         labels = rng.choice(len(weights), size=n_samples, p=weights)
         noise = rng.standard_normal((n_samples, self.n_features_in_))
@@ -378,15 +380,15 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
             raise ValueError(f"X: {error}") from error
 
     def _check_parameters(self):
-        _check_integer(self.n_components, "n_components", 1)
-        _check_integer(self.n_init, "n_init", 1)
-        _check_integer(self.max_iter, "max_iter", 1)
-        _check_not_negative(self.tol, "tol")
-        _check_not_negative(self.floor, "floor")
-        if not isinstance(self.covariance_type, str) or self.covariance_type not in _FAMILIES:
+        check_integer(self.n_components, "n_components", 1)
+        check_integer(self.n_init, "n_init", 1)
+        check_integer(self.max_iter, "max_iter", 1)
+        check_not_negative(self.tol, "tol")
+        check_not_negative(self.floor, "floor")
+        if not isinstance(self.covariance_type, str) or self.covariance_type not in FAMILIES:
             raise ValueError(
                 f"covariance_type: got {self.covariance_type!r}, expected one of "
-                f"{', '.join(_FAMILIES)}."
+                f"{', '.join(FAMILIES)}."
             )
 
     def _starts(self, scaling, used, model, rng):
@@ -397,12 +399,12 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
                     "responsibilities or a mapping of weights, means and covariances."
                 )
             for _ in range(self.n_init):
-                yield _kmeans_start(scaling, self.n_components, model, rng)
+                yield kmeans_start(scaling, self.n_components, model, rng)
         elif isinstance(self.init, Mapping):
-            yield _given_start(self.init, scaling, self.n_components, model)
+            yield given_start(self.init, scaling, self.n_components, model)
         else:
-            responsibilities = _check_responsibilities(self.init, len(used), self.n_components)
-            yield _responsibility_start(responsibilities[used], scaling, model)
+            responsibilities = check_responsibilities(self.init, len(used), self.n_components)
+            yield responsibility_start(responsibilities[used], scaling, model)
 
     def _keep(self, run, scaling):
         unit = scaling.unit
@@ -421,11 +423,11 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         self.log_likelihoods_ = np.array(run.trace) - np.log(unit) @ scaling.observed_share
         self.converged_ = run.converged
         self.n_iter_ = len(run.trace)
-        self.n_parameters_ = _count_parameters(*means.shape, self.covariance_type)
+        self.n_parameters_ = count_parameters(*means.shape, self.covariance_type)
 
     def _fitted_parameters(self):
         shape = self.means_.shape
-        covariances = _expand(self.covariances_, self.covariance_type, shape)
+        covariances = expand(self.covariances_, self.covariance_type, shape)
         return Parameters(self.weights_, self.means_, covariances)
 
     def _log_joint(self, X):
@@ -442,57 +444,6 @@ class GaussianMixtureEM(DensityMixin, BaseEstimator):
         log_density, responsibilities = normalise(log_joint[:, observed])
         log_certainty = np.log(responsibilities.max(axis=0)).sum()
         return log_density.sum(), int(observed.sum()), log_certainty
-
-
-@dataclass(frozen=True)
-class _Scaling:
-    """Standardised data X (n, d) and the way back: x = centre + unit * standardised x."""
-
-    X: np.ndarray
-    centre: np.ndarray
-    unit: np.ndarray
-    variances: np.ndarray
-    observed_share: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Model:
-    """What stays the same from one iteration and one start to the next."""
-
-    covariance_type: str
-    floor: float
-    prior: ScaledPrior
-    patterns: list
-
-    @property
-    def dense(self):
-        return self.covariance_type in ("full", "tied")
-
-    @property
-    def n_samples(self):
-        return sum(len(pattern.rows) for pattern in self.patterns)
-
-    def expectation(self, parameters):
-        """Objective per sample at the parameters, and the expected statistics there."""
-        log_likelihood, statistics = expectation_step(self.patterns, parameters)
-        distinct = parameters.covariances
-        if self.covariance_type == "tied":
-            distinct = distinct[:1]
-        log_prior = self.prior.log_density(parameters.weights, distinct)
-        return (log_likelihood + log_prior) / self.n_samples, statistics
-
-    def maximisation(self, statistics, parameters):
-        return maximisation_step(
-            statistics, parameters, self.covariance_type, self.floor, self.prior
-        )
-
-
-@dataclass(frozen=True)
-class _Start:
-    """Parameters to begin with, and whether finding them was already the first iteration."""
-
-    parameters: Parameters
-    is_iteration: bool = False
 
 
 @dataclass(frozen=True)
@@ -514,196 +465,3 @@ def _climb(start, model, tol, max_iter):
         trace.append(objective)
         converged = objective - before <= tol
     return _Run(parameters, trace, bool(converged))
-
-
-def _standardise(X, n_components, covariance_type):
-    observed = ~np.isnan(X)
-    if not observed.any(axis=0).all():
-        features = np.flatnonzero(~observed.any(axis=0)).tolist()
-        raise ValueError(
-            f"X: got features {features} without an observed entry, expected some in each."
-        )
-    if len(X) < n_components:
-        raise ValueError(
-            f"n_components: got {n_components} for n_samples = {len(X)} (rows with an observed "
-            "entry), expected no more components than samples."
-        )
-    centre = np.nanmean(X, axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):  # caught below, as an error
-        variances = np.nanmean((X - centre) ** 2, axis=0)
-    if not np.isfinite(variances).all():
-        raise ValueError("X: got values whose variance overflows, expected smaller ones; rescale.")
-    constant = np.nanmax(X, axis=0) == np.nanmin(X, axis=0)
-    if constant.all() or (constant.any() and covariance_type != "spherical"):
-        raise ValueError(
-            f"X: got constant features {np.flatnonzero(constant).tolist()}, expected features "
-            "that vary (no Gaussian has a variance of zero); drop them."
-        )
-    unit = np.sqrt(variances)
-    if covariance_type == "spherical":
-        unit = np.full_like(unit, np.sqrt(variances.mean()))
-    if not unit.min() > 0:
-        raise ValueError("X: got values whose variance underflows, expected larger ones; rescale.")
-    scaled = (X - centre) / unit
-    _check_distinct(scaled, n_components)
-    return _Scaling(scaled, centre, unit, variances, observed.mean(axis=0))
-
-
-def _check_distinct(X, n_components):
-    """A handful of rows nearly always settles it; only otherwise are all rows compared."""
-    filled = np.nan_to_num(X)
-    for rows in (filled[: 10 * n_components], filled):
-        n_distinct = len(np.unique(rows, axis=0))
-        if n_distinct >= n_components:
-            return
-    raise ValueError(
-        f"n_components: got {n_components} for an X with {n_distinct} distinct rows, expected no "
-        "more components than distinct rows."
-    )
-
-
-def _kmeans_start(scaling, n_components, model, rng):
-    """Centres by k-means++, weights by nearest centre, one pooled covariance for all.
-
-    Pooled, because a centre that drew a single sample has no covariance of its own: a start
-    from it would sit on a singularity.
-    """
-    filled = np.nan_to_num(scaling.X)
-    seed = int(rng.integers(2**31))
-    centres, _ = kmeans_plusplus(filled, n_components, random_state=seed)
-    distances = -2 * filled @ centres.T + (centres**2).sum(axis=1)
-    nearest = np.eye(n_components)[distances.argmin(axis=1)]
-    nearest += 1e-3  # so that none is empty where rounding ties two centres
-    weights = nearest.sum(axis=0) / nearest.sum()
-    means, statistics = weighted_moments(filled.T, nearest.T, model.dense)
-    within = statistics.second.sum(axis=0) / statistics.counts.sum()
-    if model.covariance_type == "spherical":
-        within = np.full_like(within, within.mean())
-    covariances = np.repeat(within[None], n_components, axis=0)
-    return _Start(Parameters(weights, means, raise_to_floor(covariances, model.floor)))
-
-
-def _responsibility_start(responsibilities, scaling, model):
-    empty = np.flatnonzero(responsibilities.sum(axis=0) <= 0)
-    if len(empty):
-        raise ValueError(
-            f"init: got responsibilities that give component {empty[0]} no sample, "
-            "expected some for each."
-        )
-    filled = np.nan_to_num(scaling.X)
-    means, statistics = weighted_moments(filled.T, responsibilities.T, model.dense)
-    centres = Parameters(np.ones(len(means)), means, np.zeros_like(statistics.second))
-    return _Start(model.maximisation(statistics, centres), is_iteration=True)
-
-
-def _given_start(init, scaling, n_components, model):
-    names = {"weights", "means", "covariances"}
-    if set(init) != names:
-        raise ValueError(f"init: got keys {sorted(init)}, expected {sorted(names)}.")
-    n_features = len(scaling.unit)
-    weights = _check_array(init["weights"], "init['weights']", (n_components,))
-    if weights.min() < 0 or not np.isclose(weights.sum(), 1, rtol=0, atol=1e-8):
-        raise ValueError(
-            f"init['weights']: got minimum {weights.min():g} and sum {weights.sum():g}, expected "
-            "no negative weight and a sum of 1."
-        )
-    means = _check_array(init["means"], "init['means']", (n_components, n_features))
-    shape = _covariance_shape(n_components, n_features, model.covariance_type)
-    covariances = _check_array(init["covariances"], "init['covariances']", shape)
-    covariances = _expand(covariances, model.covariance_type, means.shape)
-    unit = scaling.unit
-    scaled = covariances / (np.outer(unit, unit) if model.dense else unit**2)
-    _check_positive_definite(scaled)
-    scaled = raise_to_floor(scaled, model.floor)
-    return _Start(Parameters(weights / weights.sum(), (means - scaling.centre) / unit, scaled))
-
-
-def _check_positive_definite(covariances):
-    if covariances.ndim == 3:
-        asymmetry = np.abs(covariances - covariances.transpose(0, 2, 1)).max()
-        smallest = np.linalg.eigvalsh(covariances).min()
-        if asymmetry > 1e-8 * np.abs(covariances).max():
-            raise ValueError("init['covariances']: got a matrix that is not symmetric.")
-    else:
-        smallest = covariances.min()
-    if smallest <= 0:
-        raise ValueError(
-            "init['covariances']: got a covariance with an eigenvalue (or variance) that is not "
-            "positive, expected positive definite ones."
-        )
-
-
-def _check_responsibilities(init, n_samples, n_components):
-    responsibilities = _check_array(init, "init", (n_samples, n_components))
-    sums = responsibilities.sum(axis=1)
-    if responsibilities.min() < 0 or not np.allclose(sums, 1, rtol=0, atol=1e-6):
-        raise ValueError(
-            f"init: got responsibilities with minimum {responsibilities.min():g} and row sums "
-            f"from {sums.min():g} to {sums.max():g}, expected none negative and sums of 1."
-        )
-    return responsibilities
-
-
-def _check_array(value, name, shape):
-    try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name}: got {type(value).__name__} that is no array of numbers, expected shape "
-            f"{shape}."
-        ) from None
-    if array.shape != shape:
-        raise ValueError(f"{name}: got shape {array.shape}, expected {shape}.")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: got NaN or infinite entries, expected finite ones.")
-    return array
-
-
-def _check_integer(value, name, smallest):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < smallest:
-        raise ValueError(f"{name}: got {value!r}, expected an integer of at least {smallest}.")
-
-
-def _check_not_negative(value, name):
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < np.inf:
-        raise ValueError(f"{name}: got {value!r}, expected a finite number of at least 0.")
-
-
-def _generator(random_state):
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"random_state: got {random_state!r}, expected an integer of at least 0, a numpy "
-            "Generator or None."
-        ) from None
-
-
-def _covariance_shape(n_components, n_features, covariance_type):
-    return {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }[covariance_type]
-
-
-def _expand(covariances, covariance_type, shape):
-    """From the reported shape to (K, d, d) for full and tied, (K, d) for diag and spherical."""
-    n_components, n_features = shape
-    if covariance_type == "tied":
-        return np.broadcast_to(covariances, (n_components, n_features, n_features))
-    if covariance_type == "spherical":
-        return np.broadcast_to(covariances[:, None], shape)
-    return covariances
-
-
-def _count_parameters(n_components, n_features, covariance_type):
-    per_matrix = n_features * (n_features + 1) // 2
-    of_covariances = {
-        "full": n_components * per_matrix,
-        "tied": per_matrix,
-        "diag": n_components * n_features,
-        "spherical": n_components,
-    }[covariance_type]
-    return n_components - 1 + n_components * n_features + of_covariances

@@ -10,6 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gitools.mixtures._chains import ChainSums, best_paths, sum_chains
+from gitools.mixtures._checks import check_array, check_integer, check_not_negative, generator
+from gitools.mixtures._covariances import FAMILIES, count_parameters, expand
 from gitools.mixtures._em import (
     Parameters,
     log_joint_density,
@@ -17,19 +19,8 @@ from gitools.mixtures._em import (
     weighted_moments,
 )
 from gitools.mixtures._prior import scale_prior
-from gitools.mixtures.gaussian_mixture import (
-    _FAMILIES,
-    _check_array,
-    _check_integer,
-    _check_not_negative,
-    _count_parameters,
-    _expand,
-    _generator,
-    _given_start,
-    _kmeans_start,
-    _Model,
-    _standardise,
-)
+from gitools.mixtures._scaling import standardise
+from gitools.mixtures._starts import Model, given_start, kmeans_start
 
 # Where a random start puts its states: nine steps of ten stay.
 _STAYS_AT_FIRST = 0.9
@@ -223,14 +214,14 @@ class GaussianHiddenMarkov(DensityMixin, BaseEstimator):
         X = self._validate_data(X, reset=True)
         self._check_parameters()
         lengths = _check_lengths(lengths, len(X), "X")
-        scaling = _standardise(X, self.n_components, self.covariance_type)
+        scaling = standardise(X, self.n_components, self.covariance_type)
         no_prior = scale_prior(
             None, self.n_components, self.covariance_type, scaling.variances, scaling.unit
         )
         patterns = split_by_pattern(scaling.X)
-        model = _Model(self.covariance_type, self.floor, no_prior, patterns)
+        model = Model(self.covariance_type, self.floor, no_prior, patterns)
         best = None
-        for start in self._starts(scaling, model, _generator(self.random_state)):
+        for start in self._starts(scaling, model, generator(self.random_state)):
             run = _climb(start, model, lengths, self.tol, self.max_iter)
             if best is None or run.trace[-1] > best.trace[-1]:
                 best = run
@@ -353,8 +344,8 @@ class GaussianHiddenMarkov(DensityMixin, BaseEstimator):
             If the estimator is not fitted or n_positions is not an integer of at least 1.
         """
         check_is_fitted(self)
-        _check_integer(n_positions, "n_positions", 1)
-        rng = _generator(random_state)
+        check_integer(n_positions, "n_positions", 1)
+        rng = generator(random_state)
         edges = np.cumsum(np.vstack([self.start_probabilities_, self.transitions_]), axis=1)
         states = np.empty(n_positions, dtype=np.intp)
         row = 0
@@ -362,7 +353,7 @@ class GaussianHiddenMarkov(DensityMixin, BaseEstimator):
             states[t] = min(np.searchsorted(edges[row], u, side="right"), edges.shape[1] - 1)
             row = states[t] + 1
         noise = rng.standard_normal((n_positions, self.n_features_in_))
-        covariances = _expand(self.covariances_, self.covariance_type, self.means_.shape)
+        covariances = expand(self.covariances_, self.covariance_type, self.means_.shape)
         if covariances.ndim == 3:
             roots = np.linalg.cholesky(covariances)[states]
             return self.means_[states] + (roots @ noise[:, :, None])[:, :, 0], states
@@ -378,13 +369,13 @@ class GaussianHiddenMarkov(DensityMixin, BaseEstimator):
 
     def _check_parameters(self):
         for name in ("n_components", "n_init", "max_iter"):
-            _check_integer(getattr(self, name), name, 1)
+            check_integer(getattr(self, name), name, 1)
         for name in ("tol", "floor"):
-            _check_not_negative(getattr(self, name), name)
-        if not isinstance(self.covariance_type, str) or self.covariance_type not in _FAMILIES:
+            check_not_negative(getattr(self, name), name)
+        if not isinstance(self.covariance_type, str) or self.covariance_type not in FAMILIES:
             raise ValueError(
                 f"covariance_type: got {self.covariance_type!r}, expected one of "
-                f"{', '.join(_FAMILIES)}."
+                f"{', '.join(FAMILIES)}."
             )
 
     def _starts(self, scaling, model, rng):
@@ -398,7 +389,7 @@ class GaussianHiddenMarkov(DensityMixin, BaseEstimator):
         transitions = np.full((n_states, n_states), leaves)
         np.fill_diagonal(transitions, _STAYS_AT_FIRST if n_states > 1 else 1.0)
         for _ in range(self.n_init):
-            emissions = _kmeans_start(scaling, n_states, model, rng).parameters
+            emissions = kmeans_start(scaling, n_states, model, rng).parameters
             yield _Chain(np.full(n_states, 1 / n_states), transitions, emissions)
 
     def _keep(self, run, scaling):
@@ -418,14 +409,14 @@ class GaussianHiddenMarkov(DensityMixin, BaseEstimator):
         self.converged_ = run.converged
         self.n_iter_ = len(run.trace)
         n_states, n_features = self.means_.shape
-        self.n_parameters_ = n_states * (n_states - 1) + _count_parameters(
+        self.n_parameters_ = n_states * (n_states - 1) + count_parameters(
             n_states, n_features, self.covariance_type
         )
 
     def _log_emissions(self, X):
         check_is_fitted(self)
         X = self._validate_data(X, reset=False)
-        covariances = _expand(self.covariances_, self.covariance_type, self.means_.shape)
+        covariances = expand(self.covariances_, self.covariance_type, self.means_.shape)
         flat = Parameters(np.ones(len(self.means_)), self.means_, covariances)
         return log_joint_density(split_by_pattern(X), flat, len(X))
 
@@ -502,7 +493,7 @@ def _mapped_start(init, scaling, n_states, model):
     start, transitions = _check_probabilities(
         init["start_probabilities"], init["transitions"], n_states, "init['{}']"
     )
-    given = _given_start(emissions, scaling, n_states, model)
+    given = given_start(emissions, scaling, n_states, model)
     return _Chain(start, transitions, given.parameters)
 
 
@@ -526,7 +517,7 @@ def _check_probabilities(start, transitions, n_states, label):
     checked = []
     for name, value, shape in zip(names, (start, transitions), shapes, strict=True):
         name = label.format(name)
-        array = _check_array(value, name, shape)
+        array = check_array(value, name, shape)
         sums = array.sum(axis=-1)
         if array.min() < 0 or not np.allclose(sums, 1, rtol=0, atol=1e-8):
             raise ValueError(

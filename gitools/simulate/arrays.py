@@ -7,6 +7,7 @@ what an array gives, a quotient of two noisy signals.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import comb
 
 
 class ArrayMarker(NamedTuple):
@@ -116,7 +117,12 @@ def dosage_frequencies(ploidy, frequency, inbreeding=0.0) -> np.ndarray:
     of_b = _running_product(p, p * (1 - f) + steps * f)
     of_a = _running_product(1 - p, (1 - p) * (1 - f) + steps * f)
     both = np.concatenate([np.ones_like(f), np.repeat(1 - f, ploidy - 1, -1), np.ones_like(f)], -1)
-    shares = _binomials(ploidy) * both * np.maximum(of_b, 0) * np.maximum(of_a[..., ::-1], 0)
+    shares = (
+        comb(ploidy, np.arange(ploidy + 1))
+        * both
+        * np.maximum(of_b, 0)
+        * np.maximum(of_a[..., ::-1], 0)
+    )
     return shares / shares.sum(axis=-1, keepdims=True)
 
 
@@ -205,13 +211,6 @@ def _running_product(first, factors):
     """Products of none, one, two... factors along the last axis."""
     factors = np.concatenate([np.ones_like(first), first, factors], axis=-1)
     return np.cumprod(factors, axis=-1)
-
-
-def _binomials(ploidy):
-    row = np.ones(ploidy + 1)
-    for k in range(1, ploidy + 1):
-        row[k] = row[k - 1] * (ploidy - k + 1) / k
-    return row
 
 
 def _check_ploidy(ploidy):
