@@ -99,9 +99,10 @@ def fit_dosages(
 
     On the angle :math:`\arcsin\sqrt{r}`, whose spread depends on its mean less than that of r,
     class k is normal around that of `expected_ratio` at share k / ploidy, all classes with one
-    standard deviation. Three numbers place all means: brightness, and two backgrounds, with log-normal
-    priors (medians 1, 0.04, 0.04; standard deviations of the logarithms 0.5, 1, 1). The fit is
-    the posterior mode, the best of three starts; each step of EM raises it or leaves it.
+    standard deviation. Three numbers place all means: brightness, and two backgrounds, with
+    log-normal priors (medians 1, 0.04, 0.04; standard deviations of the logarithms 0.5, 1, 1).
+    The fit is the posterior mode, the best of three starts; each step of EM raises it or
+    leaves it.
 
     Parameters
     ----------
