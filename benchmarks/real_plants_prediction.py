@@ -1,0 +1,152 @@
+"""Leaf sodium and flowering time of real accessions, predicted under several cross-validations.
+
+    python benchmarks/real_plants_prediction.py [--seconds 240]
+
+Accessions of the 1001 Genomes with a value, a country and a place, one of each family of
+near-identical ones; everything that is learnt is learnt inside the folds. ``models``: four models
+under three schemes of five folds, mean over four splits, with 95 % intervals of a bootstrap over
+blocks of the map. ``blocks``: GBLUP with blocks of several sizes held out, mean over two splits.
+``structure``: country told from the genome, and mean kinship by distance. Rows are appended to
+``benchmarks/real_plants_prediction.csv`` as they are finished; needs ``make data``.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gitools.association.mixed_model import kinship
+from gitools.book.studies import simpson, simpson_real
+from gitools.structure import block_bootstrap, grouped_folds, random_folds, spatial_folds
+
+TABLE = Path(__file__).with_suffix(".csv")
+TRAITS = ("leaf_sodium", "flowering_time_16")
+MIN_SIZE, MIN_CELL = 50, 5
+N_FOLDS, N_SPLITS, N_DRAWS = 5, 4, 200
+BLOCKS_KM = (25, 50, 100, 200, 400, 800)
+EDGES_KM = [0, 1, 10, 25, 50, 100, 200, 400, 800, 1_200, 2_000, 3_000, 5_000]
+
+
+def folds_of(scheme, data, rng):
+    """Five folds at random, of countries, or of blocks 500 km wide."""
+    if scheme == "random":
+        return random_folds(len(data.y), N_FOLDS, rng)
+    if scheme == "countries":
+        return grouped_folds(data.country, N_FOLDS, rng)
+    return spatial_folds(data.coordinates, N_FOLDS, rng)
+
+
+def both_scores(y, predictions, groups, folds, rows) -> tuple[float, float]:
+    """Pooled and within-country r on some rows, mean over splits."""
+    found = []
+    for P, fold in zip(predictions, folds, strict=True):
+        a, b = y[rows, None], P[rows, None]
+        within = simpson.cell_scores(a, b, groups[rows], fold[rows], MIN_SIZE, MIN_CELL)
+        found.append((simpson.column_correlations(a, b)[0], within[0]))
+    return tuple(np.mean(found, axis=0))
+
+
+def scored(data, predictions, folds, rng) -> dict[str, float]:
+    """Scores with percentile intervals of a bootstrap over blocks of 200 km."""
+    groups = np.unique(data.country, return_inverse=True)[1]
+    found = both_scores(data.y, predictions, groups, folds, np.arange(len(data.y)))
+    draws = block_bootstrap(data.coordinates, N_DRAWS, rng, size_km=200.0)
+    drawn = np.array([both_scores(data.y, predictions, groups, folds, rows) for rows in draws])
+    low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
+    return {
+        f"{name}{suffix}": value
+        for name, values in zip(
+            ("pooled", "within"), zip(found, low, high, strict=True), strict=True
+        )
+        for suffix, value in zip(("", " low", " high"), values, strict=True)
+    }
+
+
+def run_models(trait, scheme) -> list[dict]:
+    """Four models, all on the same four splits."""
+    data = simpson_real.measured(trait, placed=True)
+    K = kinship(data.genotypes)
+    rng = np.random.default_rng([61, 20, TRAITS.index(trait), simpson.SCHEMES.index(scheme)])
+    folds = [folds_of(scheme, data, rng) for _ in range(N_SPLITS)]
+    rows = []
+    for model, fit_predict in simpson_real.predictors(data, K).items():
+        predictions = [simpson.out_of_fold(fit_predict, 1, fold)[:, 0] for fold in folds]
+        draws = np.random.default_rng([61, 21])
+        rows.append({"model": model, "n": len(data.y), **scored(data, predictions, folds, draws)})
+    return rows
+
+
+def run_blocks(trait, size_km) -> list[dict]:
+    """GBLUP with whole blocks held out."""
+    data = simpson_real.measured(trait, placed=True)
+    K = kinship(data.genotypes)
+    rng = np.random.default_rng([61, 22, TRAITS.index(trait), int(size_km)])
+    folds = [spatial_folds(data.coordinates, N_FOLDS, rng, float(size_km)) for _ in range(2)]
+    fit_predict = simpson_real.predictors(data, K)["GBLUP"]
+    predictions = [simpson.out_of_fold(fit_predict, 1, fold)[:, 0] for fold in folds]
+    groups = np.unique(data.country, return_inverse=True)[1]
+    found = both_scores(data.y, predictions, groups, folds, np.arange(len(data.y)))
+    return [{"model": "GBLUP", "n": len(data.y), "pooled": found[0], "within": found[1]}]
+
+
+def run_structure(trait, scheme) -> list[dict]:
+    """Country from genome over all accessions; kinship by distance in Europe."""
+    data = simpson_real.measured(None, placed=True)
+    K = kinship(data.genotypes)
+    groups = np.unique(data.country, return_inverse=True)[1]
+    f1, mcc = simpson.country_scores(
+        simpson.leading_components(K, 50), groups, np.random.default_rng([61, 23]), MIN_SIZE
+    )
+    rows = [{"model": "country F1", "n": len(K), "pooled": f1}]
+    rows.append({"model": "country MCC", "n": len(K), "pooled": mcc})
+    latitude, longitude = data.coordinates.T
+    europe = np.flatnonzero(
+        (latitude > 34) & (latitude < 72) & (longitude > -12) & (longitude < 45)
+    )
+    part = data._replace(coordinates=data.coordinates[europe])
+    near = simpson_real.kinship_by_distance(part, K[np.ix_(europe, europe)], EDGES_KM)
+    for row in near.itertuples():
+        model = f"kinship {row.from_km}-{row.to_km} km"
+        rows.append({"model": model, "n": row.pairs, "pooled": row.kinship})
+    return rows
+
+
+def main(seconds) -> None:
+    """Compute what is missing, until it is done or the time is up."""
+    tasks = [("structure", "", "")]
+    tasks += [("models", trait, scheme) for trait in TRAITS for scheme in simpson.SCHEMES]
+    tasks += [("blocks", trait, str(size)) for trait in TRAITS for size in BLOCKS_KM]
+    done = set()
+    if TABLE.exists():
+        table = pd.read_csv(TABLE, dtype=str, keep_default_na=False)
+        done = set(zip(table["study"], table["trait"], table["scheme"], strict=True))
+    started = time.monotonic()
+    run = {"structure": run_structure, "models": run_models, "blocks": run_blocks}
+    for study, trait, scheme in tasks:
+        if (study, trait, scheme) in done:
+            continue
+        if time.monotonic() - started > seconds:
+            return
+        rows = pd.DataFrame(run[study](trait, scheme)).round(4)
+        columns = [
+            "model",
+            "n",
+            *(f"{s}{e}" for s in ("pooled", "within") for e in ("", " low", " high")),
+        ]
+        rows = rows.reindex(columns=columns)
+        for name, value in (("scheme", scheme), ("trait", trait), ("study", study)):
+            rows.insert(0, name, value)
+        rows.to_csv(TABLE, mode="a", header=not TABLE.exists(), index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    main(parser.parse_args().seconds)
