@@ -287,7 +287,7 @@ def run_elastic_net(runs: Runs) -> dict:
     return found
 
 
-def summary(Y, prediction, data: Data, ceilings, heritability, rng) -> dict:
+def summary(Y, prediction, data: Data, ceilings, heritability) -> dict:
     """What a row of the table says about one model on one set of traits."""
     country, folds = data.panel.country, data.folds
     scores = trait_scores(Y, prediction, country, folds=folds)
@@ -296,7 +296,6 @@ def summary(Y, prediction, data: Data, ceilings, heritability, rng) -> dict:
     cells = np.sort(country_scores(Y, prediction, country, folds=folds), axis=None)[::-1]
     cells = cells[np.isfinite(cells)]
     half = Y.shape[1] // 2
-    p = permutation_p_values(Y, prediction, country, folds, random_state=rng)
     likeness = np.abs(np.corrcoef(centre(Y, country), rowvar=False))
     row = {
         "leaf": scores[:half].mean(),
@@ -310,7 +309,6 @@ def summary(Y, prediction, data: Data, ceilings, heritability, rng) -> dict:
         "best": cells[0] if len(cells) else np.nan,
         "best15": cells[:15].mean() if len(cells) else np.nan,
         "fifteenth": cells[14] if len(cells) > 14 else np.nan,
-        "rejected": np.sum(p <= 0.05) if np.isfinite(p).all() else np.nan,
     }
     if half > 3:
         row |= {
@@ -415,7 +413,12 @@ def run(job: Job, n_genes: int = N_GENES):
             y = y if prediction.shape == y.shape else y[:, FIRST_TRAITS]
             ceilings = within_country_ceilings(truth, data.panel.country)
             key = dict(zip(KEYS, (job.panel, job.n, architecture, job.labels, model), strict=True))
-            rows.append(key | summary(y, prediction, data, ceilings, truth.heritability, rng))
+            rows.append(key | summary(y, prediction, data, ceilings, truth.heritability))
+            if job.labels == "permuted":
+                p = permutation_p_values(
+                    y, prediction, data.panel.country, data.folds, random_state=rng
+                )
+                rows[-1]["rejected"] = np.sum(p <= 0.05) if np.isfinite(p).all() else np.nan
             if job.part == "truth":
                 rows += [
                     key | {"model": name} | row for name, row in ceiling_rows(ceilings).items()
