@@ -24,7 +24,7 @@ from gitools.structure import grouped_folds, random_folds, spatial_folds
 N_PLANTS, N_GENES = 300, 200
 HERITABILITY, COUNTRY_SHARE = 0.3, 0.3
 MIN_SIZE, MIN_CELL, N_FOLDS = 15, 3, 3
-EPOCHS, BATCH = 15, 40
+EPOCHS, BATCH = 12, 50
 SCHEMES = ("random", "countries", "blocks")
 _GRID = np.linspace(0.02, 0.98, 33)
 _EARTH_KM = 6_371.0
