@@ -85,9 +85,8 @@ def gps_encoding(coordinates, kind: str = "printed") -> np.ndarray:
         Latitude and longitude in degrees.
     kind : {"printed", "sphere"}
         "printed": (sin lat, sin lon, cos lon), as in the ionome paper, where it is called the unit
-        sphere; its squared norm is 1 + sin(lat)^2, and it does not tell north from south by a
-        distance that is the same everywhere. "sphere": (cos lat cos lon, cos lat sin lon, sin lat),
-        the point on the unit sphere.
+        sphere; its squared norm is 1 + sin(lat)^2, so it is a point on a cylinder.
+        "sphere": (cos lat cos lon, cos lat sin lon, sin lat), the point on the unit sphere.
 
     Returns
     -------
