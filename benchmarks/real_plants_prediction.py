@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from gitools.association.mixed_model import kinship
-from gitools.book.studies import simpson, simpson_real
+from gitools.book.studies import simpson, simpson_networks, simpson_real
 from gitools.structure import block_bootstrap, grouped_folds, random_folds, spatial_folds
 
 TABLE = Path(__file__).with_suffix(".csv")
@@ -101,7 +101,7 @@ def run_structure(trait, scheme) -> list[dict]:
     data = simpson_real.measured(None, placed=True)
     K = kinship(data.genotypes)
     groups = np.unique(data.country, return_inverse=True)[1]
-    f1, mcc = simpson.country_scores(
+    f1, mcc = simpson_networks.country_scores(
         simpson.leading_components(K, 50), groups, np.random.default_rng([61, 23]), MIN_SIZE
     )
     rows = [{"model": "country F1", "n": len(K), "pooled": f1}]

@@ -25,6 +25,7 @@ import torch
 from tqdm import tqdm
 
 from gitools.book.studies import simpson as studies
+from gitools.book.studies import simpson_networks as networks
 
 TABLE = Path(__file__).with_suffix(".csv")
 INPUTS = ("raw", "frequencies", "maf 5 %", "maf 10 %")
@@ -37,7 +38,7 @@ def rows_of_models(data, replicate) -> list[dict]:
     for number, scheme in enumerate(studies.SCHEMES):
         rng = np.random.default_rng([61, 2, replicate, number])
         folds = studies.folds_of(scheme, data.panel, rng)
-        for model, P in studies.all_predictions(data, folds, rng).items():
+        for model, P in networks.all_predictions(data, folds, rng).items():
             found = studies.score(data.Y, P, data.panel.country, folds)
             rows.append({"scheme": scheme, "model": model, **found})
     return rows
@@ -64,9 +65,9 @@ def rows_of_inputs(data, replicate) -> list[dict]:
         folds = studies.folds_of("countries", panel, rng)
         rng = np.random.default_rng([61, 4, replicate, number])
         maf = {"maf 5 %": 0.05, "maf 10 %": 0.10}.get(name)
-        counts = panel.tensor if maf is None else studies.common_counts(panel, maf)
+        counts = panel.tensor if maf is None else networks.common_counts(panel, maf)
         how = name if maf is None else "global"
-        P = studies.galiana_predictions(panel, counts, how, data.Y, folds, rng)
+        P = networks.galiana_predictions(panel, counts, how, data.Y, folds, rng)
         found = studies.score(data.Y, P, panel.country, folds)
         rows.append({"scheme": "countries", "model": f"Galiana, {name}", **found})
     return rows

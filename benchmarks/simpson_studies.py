@@ -23,6 +23,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from gitools.book.studies import simpson as studies
+from gitools.book.studies import simpson_networks as networks
 
 TABLE = Path(__file__).with_suffix(".csv")
 MAPS = Path(__file__).with_name("simpson_maps.csv")
@@ -60,10 +61,10 @@ def run_countries(data, replicate, rng) -> dict[str, float]:
     found = {}
     features = {"genome": studies.leading_components(data.kinship), "ionome": data.Y}
     for name, values in features.items():
-        scores = studies.country_scores(values, country, rng)
-        places = studies.tsne_map(values, 30, replicate)
+        scores = networks.country_scores(values, country, rng)
+        places = networks.tsne_map(values, 30, replicate)
         found |= {f"{name} F1": scores[0], f"{name} MCC": scores[1]}
-        found[f"{name} purity"] = studies.neighbour_purity(places[large], country[large])
+        found[f"{name} purity"] = networks.neighbour_purity(places[large], country[large])
     return found
 
 
@@ -76,7 +77,7 @@ RUNS = {
 
 
 def write_maps() -> None:
-    """t-SNE maps of the first panel's genomes and ionomes, and of plain noise."""
+    """t-SNE maps of the first panel and of noise; predictions of the panel's first trait."""
     data = studies.draw_data(np.random.default_rng([61, 1, 0]))
     noise = np.random.default_rng([61, 9]).standard_normal((len(data.Y), 20))
     columns = {"country": data.panel.country}
@@ -87,9 +88,21 @@ def write_maps() -> None:
     }
     for name, values in sources.items():
         for perplexity in PERPLEXITIES if name != "ionome" else (30,):
-            places = studies.tsne_map(values, perplexity, 0)
+            places = networks.tsne_map(values, perplexity, 0)
             columns |= {f"{name} {perplexity} {axis}": places[:, k] for k, axis in enumerate("xy")}
-    pd.DataFrame(columns).round(2).to_csv(MAPS, index=False, lineterminator="\n")
+    # A place is a tenth of a degree wide, so that some plants share it.
+    places = data.panel.coordinates.round(1)
+    rng = np.random.default_rng([61, 10])
+    folds = studies.folds_of("random", data.panel, rng)
+    columns |= {"latitude": places[:, 0], "longitude": places[:, 1], "fold": folds}
+    y = data.Y[:, :1] / data.Y[:, :1].std()
+    columns["measured"] = y[:, 0]
+    columns["GPSNN"] = networks.gps_predictions(places, y, folds, rng)[:, 0]
+    columns["Galiana"] = networks.galiana_predictions(
+        data.panel, data.panel.tensor, "global", y, folds, rng
+    )[:, 0]
+    table = pd.DataFrame(columns).round({**dict.fromkeys(columns, 2), "GPSNN": 7})
+    table.to_csv(MAPS, index=False, lineterminator="\n")
 
 
 def main(seconds) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from gitools.association.mixed_model import gblup, kinship
 from gitools.book.studies import simpson as studies
+from gitools.book.studies import simpson_networks as networks
 from gitools.simulate.plants import simulate_ionome, simulate_plants
 from gitools.structure import (
     decompose_correlation,
@@ -79,29 +80,29 @@ def test_a_country_without_training_plants_gets_the_mean_of_all(data):
 
 
 def test_counts_of_common_variants(data):
-    np.testing.assert_array_equal(studies.common_counts(data.panel, 0.0), data.panel.tensor)
+    np.testing.assert_array_equal(networks.common_counts(data.panel, 0.0), data.panel.tensor)
     frequency = data.panel.variants.mean(axis=0)
     common = np.minimum(frequency, 1 - frequency) > 0.1
-    counts = studies.common_counts(data.panel, 0.1)
+    counts = networks.common_counts(data.panel, 0.1)
     assert counts.sum() == data.panel.variants[:, common].sum()
     assert (counts <= data.panel.tensor).all()
 
 
 def test_networks_predict_plants_of_one_place_alike(data, rng, monkeypatch):
-    monkeypatch.setattr(studies, "EPOCHS", 2)
+    monkeypatch.setattr(networks, "EPOCHS", 2)
     places = data.panel.coordinates.copy()
     places[:45] = places[45:]
     folds = np.tile([0, 1, 2], 30)
-    P = studies.gps_predictions(places, data.Y, folds, rng)
+    P = networks.gps_predictions(places, data.Y, folds, rng)
     assert P.shape == data.Y.shape
     assert np.isfinite(P).all()
     np.testing.assert_allclose(P[:45], P[45:], atol=1e-5)
 
 
 def test_every_model_predicts_every_plant(data, rng, monkeypatch):
-    monkeypatch.setattr(studies, "EPOCHS", 1)
+    monkeypatch.setattr(networks, "EPOCHS", 1)
     folds = grouped_folds(data.panel.country, 3, rng)
-    found = studies.all_predictions(data, folds, rng)
+    found = networks.all_predictions(data, folds, rng)
     assert list(found) == [
         *("country mean", "GBLUP", "ridge on tensor", "Galiana", "BMSNN50", "GPSNN")
     ]
@@ -148,11 +149,11 @@ def test_a_breeder_is_promised_more_than_she_gets(data, rng):
 def test_countries_that_differ_are_told_apart(rng):
     country = np.repeat([0, 1, 2], [40, 40, 4])
     features = rng.normal(size=(84, 5)) + 5 * np.eye(3, 5)[country]
-    f1, mcc = studies.country_scores(features, country, rng)
+    f1, mcc = networks.country_scores(features, country, rng)
     assert min(f1, mcc) > 0.95
-    f1, mcc = studies.country_scores(rng.normal(size=(84, 5)), country, rng)
+    f1, mcc = networks.country_scores(rng.normal(size=(84, 5)), country, rng)
     assert abs(mcc) < 0.4
-    assert studies.neighbour_purity(features, country, 3) > 0.9
+    assert networks.neighbour_purity(features, country, 3) > 0.9
 
 
 def test_distances_on_the_earth():

@@ -3,28 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from scipy.stats import norm, wilcoxon
-from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import TSNE
-from sklearn.metrics import f1_score, matthews_corrcoef
-from sklearn.neighbors import NearestNeighbors
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from gitools.association.mixed_model import kinship
-from gitools.genomes.distinct import distinct_genes
-from gitools.genomes.evaluation import gps_encoding, standardise_targets
-from gitools.genomes.models import BMSNN, GPSNN, Galiana
-from gitools.genomes.preprocess import maf_filter, standardise
-from gitools.genomes.training import predict, torch_generator, train
 from gitools.simulate.plants import PlantPanel, simulate_ionome, simulate_plants
 from gitools.structure import grouped_folds, random_folds, spatial_folds
 
 N_PLANTS, N_GENES = 300, 200
 HERITABILITY, COUNTRY_SHARE = 0.3, 0.3
 MIN_SIZE, MIN_CELL, N_FOLDS = 15, 3, 3
-EPOCHS, BATCH = 12, 50
 SCHEMES = ("random", "countries", "blocks")
 _GRID = np.linspace(0.02, 0.98, 33)
 _EARTH_KM = 6_371.0
@@ -111,7 +98,8 @@ def smoother(K, folds, h=0.5) -> np.ndarray:
 
 def great_circle(coordinates) -> np.ndarray:
     """Distances [n, n] in kilometres between places given in degrees."""
-    points = gps_encoding(coordinates, "sphere")
+    lat, lon = np.radians(coordinates).T
+    points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
     return _EARTH_KM * np.arccos(np.clip(points @ points.T, -1, 1))
 
 
@@ -135,94 +123,6 @@ def group_means(Y, groups, train, test) -> np.ndarray:
     for group in np.unique(groups[train]):
         found[groups[test] == group] = Y[train[groups[train] == group]].mean(axis=0)
     return found
-
-
-def network_predictions(make, inputs, Y, train_rows, test, rng, weight_decay=1e-6) -> np.ndarray:
-    """Train one network on training rows, targets standardised there, and predict others."""
-    model = make(torch_generator(rng))
-    targets = standardise_targets(Y, train_rows)
-    train(
-        model,
-        inputs,
-        targets,
-        rows=train_rows,
-        generator=rng,
-        epochs=EPOCHS,
-        batch_size=BATCH,
-        weight_decay=weight_decay,
-    )
-    scale, centre = Y[train_rows].std(axis=0), Y[train_rows].mean(axis=0)
-    return predict(model, inputs)[test] * scale + centre
-
-
-def galiana_predictions(panel, counts, how, Y, folds, rng) -> np.ndarray:
-    """Out-of-fold predictions of Galiana from counts [n, genes, 17] on one of the scales."""
-
-    def fit_predict(train_rows, test):
-        inputs = distinct_genes(standardise(counts, how, train=train_rows))
-        return network_predictions(
-            lambda g: Galiana(counts.shape[1], n_tasks=Y.shape[1], generator=g),
-            inputs, Y, train_rows, test, rng,
-        )  # fmt: skip
-
-    return out_of_fold(fit_predict, Y.shape[1], folds)
-
-
-def bmsnn_predictions(panel, Y, folds, rng) -> np.ndarray:
-    """Out-of-fold predictions of BMSNN50."""
-
-    def fit_predict(train_rows, test):
-        inputs = distinct_genes(standardise(panel.tensor, train=train_rows))
-        return network_predictions(
-            lambda g: BMSNN(
-                panel.pathways, panel.tensor.shape[1], panel.n_pathways, 50,
-                n_tasks=Y.shape[1], generator=g,
-            ),
-            inputs, Y, train_rows, test, rng, weight_decay=1e-4,
-        )  # fmt: skip
-
-    return out_of_fold(fit_predict, Y.shape[1], folds)
-
-
-def gps_predictions(coordinates, Y, folds, rng) -> np.ndarray:
-    """Out-of-fold predictions of GPSNN, in the printed encoding."""
-    inputs = torch.tensor(gps_encoding(coordinates), dtype=torch.float32)
-
-    def fit_predict(train_rows, test):
-        return network_predictions(
-            lambda g: GPSNN(Y.shape[1], generator=g), inputs, Y, train_rows, test, rng
-        )
-
-    return out_of_fold(fit_predict, Y.shape[1], folds)
-
-
-def all_predictions(data, folds, rng) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions [n, T] of every model."""
-    panel, Y = data.panel, data.Y
-
-    def linear(K):
-        return out_of_fold(lambda a, b: gblup_many(K, Y, a, b), Y.shape[1], folds)
-
-    return {
-        "country mean": out_of_fold(
-            lambda a, b: group_means(Y, panel.country, a, b), Y.shape[1], folds
-        ),
-        "GBLUP": linear(data.kinship),
-        "ridge on tensor": linear(data.tensor_kinship),
-        "Galiana": galiana_predictions(panel, panel.tensor, "global", Y, folds, rng),
-        "BMSNN50": bmsnn_predictions(panel, Y, folds, rng),
-        "GPSNN": gps_predictions(panel.coordinates, Y, folds, rng),
-    }
-
-
-def common_counts(panel, min_maf) -> np.ndarray:
-    """Counts [n, genes, 17] of the variants above a minor allele frequency."""
-    keep = np.flatnonzero(maf_filter(panel.variants, min_maf))
-    counts = np.zeros(panel.tensor.shape, dtype=np.int8)
-    for variant in keep:
-        at = panel.variant_gene[variant], panel.variant_type[variant]
-        counts[:, at[0], at[1]] += panel.variants[:, variant]
-    return counts
 
 
 def column_correlations(A, B) -> np.ndarray:
@@ -427,28 +327,3 @@ def leading_components(K, n_components=20) -> np.ndarray:
     """Leading eigenvectors of a kinship, scaled by the roots of their eigenvalues."""
     d, U = np.linalg.eigh(K)
     return U[:, -n_components:] * np.sqrt(np.maximum(d[-n_components:], 0))
-
-
-def country_scores(features, country, rng, min_size=MIN_SIZE) -> tuple[float, float]:
-    """Macro F1 and Matthews correlation of the large countries, five-fold, logistic regression."""
-    large = np.flatnonzero(np.bincount(country) > min_size)
-    rows = np.flatnonzero(np.isin(country, large))
-    X, labels = features[rows], country[rows]
-    folds, found = random_folds(len(rows), 5, rng), np.empty(len(rows), dtype=int)
-    for fold in range(5):
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-        model.fit(X[folds != fold], labels[folds != fold])
-        found[folds == fold] = model.predict(X[folds == fold])
-    return f1_score(labels, found, average="macro"), matthews_corrcoef(labels, found)
-
-
-def tsne_map(features, perplexity, seed) -> np.ndarray:
-    """Two-dimensional t-SNE map [n, 2] from a start at the principal components."""
-    model = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
-    return model.fit_transform(features)
-
-
-def neighbour_purity(places, groups, k=10) -> float:
-    """Share of the k nearest neighbours on a map that are of the same group."""
-    at = NearestNeighbors(n_neighbors=k + 1).fit(places).kneighbors(places)[1][:, 1:]
-    return float(np.mean(groups[at] == groups[:, None]))
