@@ -87,7 +87,7 @@ def cell_score(Y, predictions, countries, folds) -> np.ndarray:
 def group_means(Y, groups) -> np.ndarray:
     """Mean of each group, at each of its rows."""
     indicator = np.eye(groups.max() + 1)[groups]
-    return (indicator @ (indicator.T @ Y / indicator.sum(axis=0)[:, None])).reshape(Y.shape)
+    return indicator @ ((indicator / indicator.sum(axis=0)).T @ Y)
 
 
 def within_variance(Y, groups) -> np.ndarray:
