@@ -48,10 +48,36 @@ class Stack:
             )
         self.layout = models[0]
         stacked, _ = stack_module_state(models)
-        self.weights = {name: w.detach().clone() for name, w in stacked.items()}
+        self.shapes = {name: w.shape for name, w in stacked.items()}
+        self.flat = torch.cat([w.detach().flatten(1) for w in stacked.values()], dim=1)
 
     def __len__(self):
-        return len(next(iter(self.weights.values())))
+        return len(self.flat)
+
+    @property
+    def flat(self):
+        """All weights, [models, number of weights]: one tensor, so that a step is one operation."""
+        return self._flat
+
+    @flat.setter
+    def flat(self, values):
+        self._flat = values
+        sizes = [shape[1:].numel() for shape in self.shapes.values()]
+        parts = values.split(sizes, dim=1)
+        self.weights = {
+            name: part.reshape(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def copy_from(self, other, *, leave_out):
+        """Take over the weights of another stack whose names don't begin with `leave_out`."""
+        self.flat = torch.cat(
+            [
+                (w if name.startswith(leave_out) else other.weights[name]).flatten(1)
+                for name, w in self.weights.items()
+            ],
+            dim=1,
+        ).detach()
 
     def encode(self, x):
         """What the last part reads, [models, batch, width].
@@ -155,7 +181,7 @@ def train_stack(
     rates = np.broadcast_to(np.asarray(learning_rate, dtype=float), (M,))
     penalties = torch.as_tensor(np.broadcast_to(weight_decay, (M,)).astype(np.float32))
     schedules = [PlateauSchedule(float(rate), decay, patience) for rate in rates]
-    squares = {name: torch.zeros_like(w) for name, w in stack.weights.items()}
+    squares = torch.zeros_like(stack.flat)
     models, kept = torch.arange(M)[:, None], {}
     for epoch in range(1, epochs + 1):
         order = np.stack([g.permutation(r) for g, r in zip(generators, rows, strict=True)])
@@ -169,29 +195,21 @@ def train_stack(
         for schedule, loss in zip(schedules, total / observed, strict=True):
             schedule.step(float(loss))
         if epoch in snapshots:
-            kept[epoch] = {name: w.clone() for name, w in stack.weights.items()}
+            kept[epoch] = stack.flat.clone()
     return kept
 
 
 def _descend(stack, squares, x, target, rates, penalties):
     """One step of all networks; squared errors before it and numbers of labels."""
-    for w in stack.weights.values():
-        w.requires_grad_()
+    stack.flat = stack.flat.requires_grad_()
     seen = ~torch.isnan(target)
     errors = torch.where(seen, stack(x) - torch.nan_to_num(target), 0.0).square().sum((1, 2))
     counts = seen.sum((1, 2))
-    names = list(stack.weights)
-    gradients = torch.autograd.grad(
-        (errors / counts.clamp(min=1)).sum(), [stack.weights[name] for name in names]
-    )
-    with torch.no_grad():
-        for name, gradient in zip(names, gradients, strict=True):
-            w = stack.weights[name].detach()
-            shape = (-1,) + (1,) * (w.ndim - 1)
-            gradient = gradient + penalties.view(shape) * w
-            squares[name].mul_(_SMOOTHING).addcmul_(gradient, gradient, value=1 - _SMOOTHING)
-            step = gradient / squares[name].sqrt().add_(_EPSILON)
-            stack.weights[name] = w.sub_(rates.view(shape) * step)
+    (gradient,) = torch.autograd.grad((errors / counts.clamp(min=1)).sum(), stack.flat)
+    flat = stack.flat.detach()
+    gradient.addcmul_(penalties[:, None], flat)
+    squares.mul_(_SMOOTHING).addcmul_(gradient, gradient, value=1 - _SMOOTHING)
+    stack.flat = flat.sub_(gradient.div_(squares.sqrt().add_(_EPSILON)).mul_(rates[:, None]))
     return errors.detach().numpy(), counts.numpy()
 
 
