@@ -99,7 +99,7 @@ def main(n_replicates, n_variants, seconds) -> None:
         if missing and time.monotonic() - started > seconds:
             return
         if missing:
-            data = studies.draw_data(np.random.default_rng([61, 1, replicate]))
+            data = networks.draw_data(np.random.default_rng([61, 1, replicate]))
         for step in missing:
             append(STEPS[step](data, replicate), step, replicate)
     table = pd.read_csv(TABLE).sort_values(["step", "replicate", "scheme", "model"])

@@ -78,7 +78,7 @@ RUNS = {
 
 def write_maps() -> None:
     """t-SNE maps of the first panel and of noise; predictions of the panel's first trait."""
-    data = studies.draw_data(np.random.default_rng([61, 1, 0]))
+    data = networks.draw_data(np.random.default_rng([61, 1, 0]))
     noise = np.random.default_rng([61, 9]).standard_normal((len(data.Y), 20))
     columns = {"country": data.panel.country}
     sources = {
@@ -121,7 +121,7 @@ def main(seconds) -> None:
             continue
         if time.monotonic() - started > seconds:
             return
-        data = studies.draw_data(np.random.default_rng([61, 1, replicate]))
+        data = networks.draw_data(np.random.default_rng([61, 1, replicate]))
         for study in missing:
             rng = np.random.default_rng([61, 5 + list(RUNS).index(study), replicate])
             found = RUNS[study](data, replicate, rng)

@@ -5,12 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm, wilcoxon
 
-from gitools.association.mixed_model import kinship
-from gitools.simulate.plants import PlantPanel, simulate_ionome, simulate_plants
 from gitools.structure import grouped_folds, random_folds, spatial_folds
 
-N_PLANTS, N_GENES = 300, 200
-HERITABILITY, COUNTRY_SHARE = 0.3, 0.3
+COUNTRY_SHARE = 0.3
 MIN_SIZE, MIN_CELL, N_FOLDS = 15, 3, 3
 SCHEMES = ("random", "countries", "blocks")
 _GRID = np.linspace(0.02, 0.98, 33)
@@ -20,28 +17,11 @@ _EARTH_KM = 6_371.0
 class Data(NamedTuple):
     """A panel, its measured traits [n, T] and the kinships made from variants and from counts."""
 
-    panel: PlantPanel
+    panel: NamedTuple
     Y: np.ndarray
     genetic: np.ndarray
     kinship: np.ndarray
     tensor_kinship: np.ndarray
-
-
-def draw_data(rng) -> Data:
-    """Simulate one panel of 300 plants with 36 additive traits, and its kinships."""
-    panel = simulate_plants(N_PLANTS, N_GENES, random_state=rng)
-    traits = simulate_ionome(
-        panel,
-        heritability=HERITABILITY,
-        country_share=COUNTRY_SHARE,
-        n_auxiliary=0,
-        random_state=rng,
-    )
-    counts = panel.tensor.reshape(len(panel.tensor), -1).astype(float)
-    counts -= counts.mean(axis=0)
-    tensor_kinship = counts @ counts.T
-    tensor_kinship /= np.trace(tensor_kinship) / len(counts)
-    return Data(panel, traits.means, traits.genetic, kinship(panel.variants), tensor_kinship)
 
 
 def null_traits(country, n_traits, rng, shared=0.0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Networks and maps for the chapter on population structure and prediction."""
+"""Simulated panels, networks and maps for the chapter on population structure and prediction."""
 
 import numpy as np
 import torch
@@ -9,15 +9,42 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gitools.book.studies.simpson import MIN_SIZE, gblup_many, group_means, out_of_fold
+from gitools.association.mixed_model import kinship
+from gitools.book.studies.simpson import (
+    COUNTRY_SHARE,
+    MIN_SIZE,
+    Data,
+    gblup_many,
+    group_means,
+    out_of_fold,
+)
 from gitools.genomes.distinct import distinct_genes
 from gitools.genomes.evaluation import gps_encoding, standardise_targets
 from gitools.genomes.models import BMSNN, GPSNN, Galiana
 from gitools.genomes.preprocess import maf_filter, standardise
 from gitools.genomes.training import predict, torch_generator, train
+from gitools.simulate.plants import simulate_ionome, simulate_plants
 from gitools.structure import random_folds
 
+N_PLANTS, N_GENES, HERITABILITY = 300, 200, 0.3
 EPOCHS, BATCH = 12, 50
+
+
+def draw_data(rng) -> Data:
+    """Simulate one panel of 300 plants with 36 additive traits, and its kinships."""
+    panel = simulate_plants(N_PLANTS, N_GENES, random_state=rng)
+    traits = simulate_ionome(
+        panel,
+        heritability=HERITABILITY,
+        country_share=COUNTRY_SHARE,
+        n_auxiliary=0,
+        random_state=rng,
+    )
+    counts = panel.tensor.reshape(len(panel.tensor), -1).astype(float)
+    counts -= counts.mean(axis=0)
+    tensor_kinship = counts @ counts.T
+    tensor_kinship /= np.trace(tensor_kinship) / len(counts)
+    return Data(panel, traits.means, traits.genetic, kinship(panel.variants), tensor_kinship)
 
 
 def network_predictions(make, inputs, Y, train_rows, test, rng, weight_decay=1e-6) -> np.ndarray:
