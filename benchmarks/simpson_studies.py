@@ -51,6 +51,7 @@ def run_null(data, replicate, rng) -> dict[str, float]:
         "permutation tests": len(p),
         "cell rejections": int((np.array(cells) <= 0.05).sum()),
         "cell tests": N_SETS,
+        "soil alone": studies.field_score(data, rng),
     }
 
 
