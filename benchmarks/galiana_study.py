@@ -61,21 +61,21 @@ class Arm:
 BASE = Arm()
 ARMS = {
     "burden": replace(BASE, follow=True, saliency=True),
-    "additive": replace(BASE, architecture="additive"),
-    "width-2": replace(BASE, width=2),
-    "width-10": replace(BASE, width=10),
-    "width-200": replace(BASE, width=200),
-    "n-100": replace(BASE, n=100),
-    "n-400": replace(BASE, n=400, saliency=True),
-    "dropout": replace(BASE, dropout=0.5),
-    "l2-1e-4": replace(BASE, l2=1e-4),
-    "two-thirds": replace(BASE, decay=2 / 3),
-    "shuffled": replace(BASE, shuffled=True, saliency=True),
-    "alone": replace(BASE, alone=True),
-    "inside": replace(BASE, alone=True, genes="inside"),
-    "outside": replace(BASE, alone=True, genes="outside"),
     "inside-shuffled": replace(BASE, alone=True, genes="inside", shuffled=True),
     "outside-shuffled": replace(BASE, alone=True, genes="outside", shuffled=True),
+    "inside": replace(BASE, alone=True, genes="inside"),
+    "outside": replace(BASE, alone=True, genes="outside"),
+    "additive": replace(BASE, architecture="additive"),
+    "width-2": replace(BASE, width=2),
+    "width-200": replace(BASE, width=200),
+    "dropout": replace(BASE, dropout=0.5),
+    "shuffled": replace(BASE, shuffled=True, saliency=True),
+    "n-100": replace(BASE, n=100),
+    "n-400": replace(BASE, n=400, saliency=True),
+    "alone": replace(BASE, alone=True),
+    "two-thirds": replace(BASE, decay=2 / 3),
+    "width-10": replace(BASE, width=10),
+    "l2-1e-4": replace(BASE, l2=1e-4),
 }
 
 
@@ -257,9 +257,6 @@ def gblup_rows(architecture, n, group):
 
 def jobs():
     """(name of the arm that shows that a job is done, first panel, function that does it)."""
-    for name, arm in ARMS.items():
-        whole = name in ("burden", "additive") or arm.genes != "all"
-        yield name, 0, partial(train_arm, name, arm, GROUPS[0] if whole else FEW)
     for n in (200, 400):
         yield f"damaging-count-{n}", 0, partial(gene_tests, replace(BASE, n=n), FEW)
     for n in (100, 400):
@@ -268,6 +265,9 @@ def jobs():
         for name in ("burden", "additive"):
             job = partial(gblup_rows, name, 200, group)
             yield f"gblup-tensor-{name}-200", group[0], job
+    for name, arm in ARMS.items():
+        whole = name in ("burden", "additive") or arm.genes != "all"
+        yield name, 0, partial(train_arm, name, arm, GROUPS[0] if whole else FEW)
     for group in GROUPS[1:]:
         for name in ("burden", "additive"):
             yield name, group[0], partial(train_arm, name, ARMS[name], group)
