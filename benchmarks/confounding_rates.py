@@ -39,9 +39,9 @@ def in_world(world, rows):
 
 
 def with_intercept(panel, rows, X, y, scores):
-    """The first, plain row with the intercept of LD score regression."""
+    """The first, plain row with LD score regression's intercept and the mean of all chi-squares."""
     z = c.plain(X, y, panel).z
-    rows[0] |= {"intercept": c.ld_score_intercept(z**2, scores)}
+    rows[0] |= {"intercept": c.ld_score_intercept(z**2, scores), "all_chi_square": np.mean(z**2)}
     return rows
 
 
@@ -155,7 +155,7 @@ def families(replicate):
 STUDIES = {"people": people, "plants": plants, "families": families}
 COLUMNS = [
     "replicate", "world", "method", "rate_0.05", "rate_0.001", "hits", "chi_square", "lambda",
-    "heritability", "power", "power_0.001", "power_fair", "intercept", "fst",
+    "heritability", "power", "power_0.001", "power_fair", "intercept", "all_chi_square", "fst",
 ]  # fmt: skip
 
 

@@ -272,3 +272,23 @@ def ld_score_intercept(chi_square, scores) -> float:
 def _indicators(groups):
     """Indicator columns of all groups but the first."""
     return (groups[:, None] == np.arange(1, groups.max() + 1)).astype(float)
+
+
+def values_of(table, world, method, column) -> np.ndarray:
+    """One value a data set, in order of replicates, from a table of these studies."""
+    rows = table[(table["world"] == world) & (table["method"] == method)]
+    values = rows.sort_values("replicate")[column].to_numpy(dtype=float)
+    if len(values) == 0 or np.isnan(values).any():
+        raise ValueError(f"table: holds no {column!r} of {method!r} in the world {world!r}")
+    return values
+
+
+def two_errors(values) -> float:
+    """Two standard errors of a mean."""
+    return float(2 * np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def means_of(table, world, methods, column) -> tuple[list[float], list[float]]:
+    """Means over data sets and two standard errors, one each for every method."""
+    values = [values_of(table, world, method, column) for method in methods]
+    return [float(v.mean()) for v in values], [two_errors(v) for v in values]
