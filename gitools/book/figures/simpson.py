@@ -138,6 +138,7 @@ def draw_scan(places, curves, thresholds, genes) -> None:
 def draw_real(values, schemes, models) -> None:
     """Trait to (scheme, model) to {"pooled"/"within": (r, low, high)}: a panel for each trait."""
     _, axes = plt.subplots(1, len(values), figsize=(8.2, 3.5), sharey=True)
+    axes = np.atleast_1d(axes)
     for axis, (trait, found) in zip(axes, values.items(), strict=True):
         for k, model in enumerate(models):
             for part, marker, fill in (("pooled", "o", "white"), ("within", "o", None)):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, rankdata
 
 from gitools.association.mixed_model import gblup, kinship, mixed_model_scan
 from gitools.association.regression import log10_p, marginal_regression
@@ -87,6 +88,38 @@ def scans(data) -> pd.DataFrame:
             "mixed": -mixed.log10_p,
         }
     )
+
+
+def peak(trait, scale, kin) -> dict[str, float]:
+    """Largest -log10 p of a mixed-model scan, where it is, and the largest beside the trait's gene.
+
+    All accessions with a value count, near-identical ones too; scale is "as published",
+    "logarithm" or "normal scores", kin says whether kinship is made of common SNPs or of all.
+    """
+    panel, y = arabidopsis_genotypes(), arabidopsis_phenotypes()[trait].to_numpy()
+    rows = np.flatnonzero(~np.isnan(y))
+    y = y[rows]
+    if scale == "logarithm":
+        y = np.log(y)
+    elif scale == "normal scores":
+        y = norm.ppf((rankdata(y) - 0.5) / len(y))
+    genotypes = panel.genotypes[rows]
+    common = _common(genotypes)
+    K = kinship(genotypes[:, common] if kin == "common SNPs" else genotypes)
+    values = -mixed_model_scan(genotypes[:, common], y, K).log10_p
+    chromosome, position = panel.chromosomes[common], panel.positions[common]
+    on, start, end = GENES[trait]
+    away = np.maximum(start - position, position - end).clip(0)
+    near = (chromosome == on) & (away <= NEIGHBOURHOOD)
+    top = np.argmax(values)
+    return {
+        "accessions": len(y),
+        "tests": len(values),
+        "log10_p": values[top],
+        "chromosome": chromosome[top],
+        "position": position[top],
+        "near_gene": values[near].max(),
+    }
 
 
 def predictors(data, K, coordinates=None):
