@@ -84,15 +84,18 @@ def test_density_is_that_asked_for(density):
     assert carried == pytest.approx(density, rel=0.1)
 
 
-def test_counts_beyond_the_type_are_refused():
-    from gitools.simulate.plants import _count, _Part
+def test_counts_never_exceed_the_type():
+    from gitools.simulate.plants import _cap, _count, _Part
 
-    many = _Part(np.ones((128, 3), np.int8), *np.zeros((3, 128), int))
-    tensor = np.zeros((3, 2, 17), np.int8)
-    with pytest.raises(ValueError, match=r"^density: got 20, which puts 128 variants"):
-        _count(tensor, many, 20.0)
-    _count(tensor, many._replace(**{k: getattr(many, k)[1:] for k in many._fields}), 20.0)
-    assert tensor[0, 0, 0] == 127
+    rng = np.random.default_rng(0)
+    carried = (rng.random((400, 3)) < [0.9, 0.5, 0.1]).astype(np.int8)
+    many = _Part(carried, *np.zeros((3, 400), int))
+    capped, tensor = _cap(many, rng), np.zeros((3, 2, 17), np.int8)
+    _count(tensor, capped)
+    counts = capped.carried.sum(axis=0, dtype=int)
+    assert np.array_equal(tensor[:, 0, 0], counts) and counts[0] == 127
+    few = _Part(*(values[:100] for values in many))
+    assert _cap(few, rng) is few
 
 
 def test_genes_lie_apart_and_types_where_they_belong(panel):

@@ -197,7 +197,8 @@ def simulate_plants(
     a tenth of the genes are RNA genes, with the ncRNA types only. Synonymous variants are not among
     the 17 types and not drawn. A variant whose new allele has the frequency f is kept with
     probability :math:`1 / (1 + c f)`, c = 60 for loss of function, 8 for other changes of the
-    protein, 2 for untranslated ends, 0 else: damaging types are rarer.
+    protein, 2 for untranslated ends, 0 else: damaging types are rarer. Where a plant would carry
+    more than 127 variants of one type in a gene, some of them are dropped at random.
 
     Parameters
     ----------
@@ -225,7 +226,7 @@ def simulate_plants(
     Raises
     ------
     ValueError
-        If an argument is outside its range, or a count does not fit into int8.
+        If an argument is outside its range.
 
     References
     ----------
@@ -249,8 +250,8 @@ def simulate_plants(
         genes = np.flatnonzero(gene_chromosome == chromosome)
         layout = _lay_out_genes(genes, rng)
         starts[genes], ends[genes] = layout.start, layout.end
-        part = _draw_chromosome(demography, site, layout, density, rng)
-        _count(tensor, part, density)
+        part = _cap(_draw_chromosome(demography, site, layout, density, rng), rng)
+        _count(tensor, part)
         parts.append(part if keep_variants else part._replace(carried=None))
     return PlantPanel(
         tensor=tensor,
@@ -684,20 +685,26 @@ def _damage_weights():
     return _by_type(2.0, 1.0, 0.0, 0.0, 0.0)
 
 
-def _count(tensor, part, density):
-    """Add one chromosome's variants to the counts of each gene and type."""
+def _cap(part, rng):
+    """Drop variants at random where a plant has more of one gene and type than the tensor holds."""
+    most = np.iinfo(np.int8).max
+    cell = part.gene * len(VARIANT_TYPES) + part.type
+    kept = np.ones(cell.size, dtype=bool)
+    for at in np.flatnonzero(np.bincount(cell) > most):
+        order = rng.permutation(np.flatnonzero(cell == at))
+        counts = part.carried[order].cumsum(axis=0, dtype=np.int64).max(axis=1)
+        kept[order[counts > most]] = False
+    return part if kept.all() else _choose(part, kept)
+
+
+def _count(tensor, part):
+    """Write one chromosome's counts of variants of each gene and type."""
     n_types = tensor.shape[2]
     cell = part.gene * n_types + part.type
     order = np.argsort(cell, kind="stable")
     cells, starts = np.unique(cell[order], return_index=True)
     for at, rows in zip(cells, np.split(order, starts[1:]), strict=True):
-        counts = part.carried[rows].sum(axis=0, dtype=np.int64)
-        if counts.max() > np.iinfo(tensor.dtype).max:
-            raise ValueError(
-                f"density: got {density:g}, which puts {counts.max()} variants of one type into a "
-                f"gene of one plant, expected so few that none has over 127"
-            )
-        tensor[:, at // n_types, at % n_types] = counts
+        tensor[:, at // n_types, at % n_types] = part.carried[rows].sum(axis=0)
 
 
 def _join(parts):
