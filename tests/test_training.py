@@ -420,7 +420,7 @@ def folds_of(k):
     return [np.sort(np.random.default_rng([k, i]).permutation(N)[: N - 3 - i]) for i in range(k)]
 
 
-@pytest.mark.parametrize("kind", ["dense", "distinct", "heads", "sparse"])
+@pytest.mark.parametrize("kind", ["double", "distinct", "heads", "sparse"])
 def test_folds_together_are_folds_apart(kind):
     x, Y = data()
     edges = np.column_stack([np.arange(GENES), np.arange(GENES) % 3])
@@ -432,9 +432,12 @@ def test_folds_together_are_folds_apart(kind):
         if kind == "sparse":
             with seeded(np.random.default_rng(i)):
                 return BMSNN(edges, GENES, 3, 5, TYPES, TASKS, generator=start)
-        return galiana(i)
+        return galiana(i).double() if kind == "double" else galiana(i)
 
-    inputs = {"heads": x.reshape(N, -1), "distinct": distinct_genes(x)}.get(kind, x)
+    inputs = {"heads": x.reshape(N, -1), "distinct": distinct_genes(x), "double": x.double()}
+    inputs = inputs.get(kind, x)
+    # RMSprop divides small gradients by their own size, which makes rounding grow.
+    tolerance = 1e-9 if kind == "double" else 5e-3
     rows, options = folds_of(4), {"epochs": 8, "batch_size": 5, "learning_rate": 0.1}
     apart, together = [new(i) for i in range(4)], [new(i) for i in range(4)]
     expected = [
@@ -453,9 +456,9 @@ def test_folds_together_are_folds_apart(kind):
         **options,
     )
     for a, b, m, n in zip(expected, found, apart, together, strict=True):
-        np.testing.assert_allclose(a.losses, b.losses, rtol=1e-3)
+        np.testing.assert_allclose(a.losses, b.losses, rtol=tolerance)
         np.testing.assert_allclose(a.learning_rates, b.learning_rates)
-        np.testing.assert_allclose(predict(m, inputs), predict(n, inputs), atol=5e-3)
+        np.testing.assert_allclose(predict(m, inputs), predict(n, inputs), atol=tolerance)
     np.testing.assert_array_equal(np.transpose(seen), [h.losses for h in found])
     state = np.random.default_rng(0)
     train(new(0), inputs, Y, rows=rows[0], generator=state, **options)

@@ -168,7 +168,8 @@ def _one_epoch(runs, stack):
         # train draws a seed for dropout here; without it the streams would part.
         run.generator.integers(2**63)
     k, size = len(runs), runs[0].batch_size
-    rates = torch.tensor([run.schedule.rate for run in runs], device=runs[0].device)
+    labels = runs[0].labels
+    rates = labels.new_tensor([run.schedule.rate for run in runs])
     totals, counts = np.zeros(k), np.zeros(k)
     for start in range(0, max(len(order) for order in orders), size):
         batches = [np.sort(order[start : start + size]) for order in orders]

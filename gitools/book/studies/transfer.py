@@ -399,6 +399,57 @@ def run_ceiling(replicate: int, plants: Plants) -> list[dict]:
     return [key | {"epoch": 0, "r": r, "r_train": np.nan}]
 
 
+def linear_study(blup, reliabilities, rho, rng, *, n=100, n_markers=200, replicates=30) -> dict:
+    """Squared accuracies of a linear prediction with and without a second trait.
+
+    Markers are independent, all effects Gaussian; the second trait has a reliability of 0.4.
+
+    Parameters
+    ----------
+    blup : callable
+        ``blup(X, y, trait, X_new, rho, noise)``: genetic values of trait 0 in new plants.
+    reliabilities : sequence of float
+        Of the trait that is predicted, in (0, 1].
+    rho : float
+        Genetic correlation of the two traits.
+    rng : numpy Generator
+    n, n_markers, replicates : int
+        Plants with the first trait, and as many with the second; markers; data sets.
+
+    Returns
+    -------
+    dict of float arrays of shape (replicates, len(reliabilities))
+        "alone", "same plants", "other plants", and "second" (the other plants' second trait as a
+        predictor of itself).
+    """
+    shape = (replicates, len(reliabilities))
+    found = {name: np.empty(shape) for name in ("alone", "same plants", "other plants", "second")}
+    for i in range(replicates):
+        X, X_other, X_new = rng.standard_normal((3, n, n_markers))
+        b = rng.standard_normal((n_markers, 2)) / np.sqrt(n_markers)
+        b[:, 1] = rho * b[:, 0] + np.sqrt(1 - rho**2) * b[:, 1]
+        e, e_other = rng.standard_normal((2, n, 2))
+        for j, reliability in enumerate(reliabilities):
+            noise = np.array([1 / reliability - 1, 1 / 0.4 - 1])
+            y, y_other = X @ b + np.sqrt(noise) * e, X_other @ b + np.sqrt(noise) * e_other
+            first, second = np.zeros(n, dtype=int), np.ones(n, dtype=int)
+            rows = {
+                "alone": (X, y[:, 0], first),
+                "same plants": (np.r_[X, X], np.r_[y[:, 0], y[:, 1]], np.r_[first, second]),
+                "other plants": (
+                    np.r_[X, X_other],
+                    np.r_[y[:, 0], y_other[:, 1]],
+                    np.r_[first, second],
+                ),
+            }
+            for name, data in rows.items():
+                g = blup(*data, X_new, rho, noise)
+                found[name][i, j] = np.corrcoef(g, X_new @ b[:, 0])[0, 1] ** 2
+            g = blup(X_other, y_other[:, 1], first, X_new, rho, noise[[1, 0]])
+            found["second"][i, j] = np.corrcoef(g, X_new @ b[:, 1])[0, 1] ** 2
+    return found
+
+
 def read_table(path) -> pd.DataFrame:
     """The study's table."""
     return pd.read_csv(path)
@@ -415,6 +466,15 @@ def scores(table, setting, method, epoch=None) -> pd.Series:
     return chosen.set_index("replicate").r.sort_index()
 
 
+def mean_and_half(values) -> tuple:
+    """Means over the first axis and half the widths of their 95 % intervals (Student's)."""
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"values: got {n} row, expected at least 2.")
+    return values.mean(axis=0), t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
+
+
 def difference(a: pd.Series, b: pd.Series) -> tuple[float, float, int]:
     """Mean of paired differences a - b, half the width of its 95 % interval, and their number.
 
@@ -423,5 +483,5 @@ def difference(a: pd.Series, b: pd.Series) -> tuple[float, float, int]:
     gap = (a - b).dropna()
     if len(gap) < 2:
         raise ValueError(f"a, b: got {len(gap)} panels in common, expected at least 2.")
-    half = t.ppf(0.975, len(gap) - 1) * gap.std() / np.sqrt(len(gap))
-    return float(gap.mean()), float(half), len(gap)
+    mean, half = mean_and_half(gap)
+    return float(mean), float(half), len(gap)
