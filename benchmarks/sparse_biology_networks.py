@@ -118,7 +118,7 @@ def side_by_side(world, rows, plan, epochs):
     for model, Y, (name, _, share, _) in zip(models, targets, plan, strict=True):
         row = {"model": name, "weights": count_parameters(model)}
         row |= scores(world, rows, share, Y, predict(model, inputs))
-        if name in ("right", "null"):
+        if name in ("right", "permuted"):
             saliency = studies.pathway_saliency(model, inputs[rows])
             row |= recovery(world, share, saliency)
         yield row
@@ -210,7 +210,7 @@ def measure(number, epochs=EPOCHS, sizes=(N_TRAIN, N_TEST, N_GENES), base=BASE):
         ("rewired", world.rewired, 1.0, False),
         ("random groups", world.random, 1.0, False),
         ("dense nodes", dense, 1.0, False),
-        ("null", world.edges, 1.0, True),
+        ("permuted", world.edges, 1.0, True),
     ]
     plan += [
         (name, edges, share, False)
