@@ -58,7 +58,7 @@ def cited(bibliography, citation):
     found = re.search(rf"@\w+\{{{citation.key},\n(.*?)^}}", bibliography, re.M | re.S)
     if not found:
         return False
-    year, volume, pages = re.search(r"\((\d{4})\), .* (\d+):([\dE-]+)$", citation.text).groups()
+    year, volume, pages = re.search(r"\((\d{4})\), .* (\d+):([\w-]+)$", citation.text).groups()
     fields = dict(re.findall(r"(\w+)\s*=\s*\{(.*)\},?$", found.group(1), re.M))
     stated = (fields["year"], fields["volume"], fields["pages"].replace("--", "-"))
     return stated == (year, volume, pages) and fields.get("doi", "") == citation.doi

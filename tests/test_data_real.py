@@ -15,12 +15,16 @@ from gitools.data import (
     REGISTRY,
     DataError,
     arabidopsis_accessions,
+    arabidopsis_gene_terms,
+    arabidopsis_genes,
     arabidopsis_genotypes,
     arabidopsis_phenotypes,
+    auxin_receptor_calls,
     fetch,
     g1000_europeans,
     load,
     potato_intensities,
+    stress_gene_calls,
     susie_n3,
     ukb_ld,
 )
@@ -149,7 +153,53 @@ def check_phenotypes(table, name):
     assert abs(standardised.mean()) < 1e-9
 
 
+def check_genes(table, name):
+    assert table["gene_id"].is_unique
+    assert set(table["strand"]) == {"+", "-"}
+    assert (table["start"] <= table["end"]).all()
+    assert set(table["chromosome"]) == {"1", "2", "3", "4", "5", "Mt", "Pt"}
+
+
+def check_parts(table, name):
+    assert (table["start"] < table["end"]).all()
+    assert set(table["chromosome"]) <= {"1", "2", "3", "4", "5", "Mt", "Pt"}
+    assert not table.duplicated(["chromosome", "start", "end", "gene_id"]).any()
+    named = table["transcripts"].str.split(",").explode().str.split(".").str[0]
+    assert (named == table["gene_id"].loc[named.index]).all()
+
+
+def check_terms(arrays, name):
+    genes, terms, pairs = arrays.values()
+    assert (np.unique(genes) == genes).all()
+    assert (np.unique(terms) == terms).all()
+    assert pairs.min() == 0
+    assert pairs.max(axis=0).tolist() == [len(genes) - 1, len(terms) - 1]
+
+
+def check_stress_genes(arrays, name):
+    calls = stress_gene_calls()
+    assert list(arrays) == list(calls._fields)
+    assert set(np.unique(calls.genotypes)) == {-1, 0, 1}
+    assert set(calls.references) | set(calls.alternatives) == set("ACGT")
+
+
+def check_auxin_receptors(arrays, name):
+    calls = auxin_receptor_calls()
+    assert list(arrays) == list(calls._fields)
+    n_alternatives = np.array([len(a.split(",")) for a in calls.alternatives])
+    assert (calls.genotypes.max(axis=0) <= n_alternatives).all()
+    assert set(calls.genes) == {"AT3G62980", "AT3G26810"}
+
+
 CHECKS = {
+    "arabidopsis_genes": check_genes,
+    "arabidopsis_exons": check_parts,
+    "arabidopsis_introns": check_parts,
+    "arabidopsis_utr5": check_parts,
+    "arabidopsis_utr3": check_parts,
+    "arabidopsis_terms": check_terms,
+    "arabidopsis_stress_genes": check_stress_genes,
+    "arabidopsis_auxin_receptors": check_auxin_receptors,
     "arabidopsis_genotypes": check_panel,
     "arabidopsis_places": check_places,
     "arabidopsis_groups": check_groups,
@@ -192,7 +242,7 @@ def reference(path):
     path = CONVERTED / path
     if not path.is_file():
         pytest.skip("the reference conversion is not here")
-    return pd.read_csv(path) if path.suffix == ".gz" else np.load(path)
+    return pd.read_csv(path, low_memory=False) if path.suffix == ".gz" else np.load(path)
 
 
 @pytest.mark.parametrize("name", PLOIDY)
@@ -275,6 +325,79 @@ def test_the_phenotypes_equal_the_reference_conversion(originals):
     columns = {"leaf_sodium": "Sodium", "flowering_time_16": "FT16", "glucosinolate_g3hp": "G3HP"}
     for column, name in columns.items():
         np.testing.assert_array_equal(ours[column].to_numpy(), theirs[name].to_numpy())
+
+
+def test_genes_equal_the_reference_conversion(originals):
+    theirs = reference("arabidopsis/genes_27655.csv.gz")
+    fetch("arabidopsis_genes")
+    ours = arabidopsis_genes()
+    for column, name in zip(ours, ["gene_id", "chrom", "start", "end", "strand"], strict=True):
+        np.testing.assert_array_equal(ours[column], theirs[name].astype(ours[column].dtype))
+
+
+def places(table, *columns):
+    return set(zip(*(table[column] for column in columns), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("exons", "exon"), ("introns", "intron"), ("utr5", "utr5"), ("utr3", "utr3")],
+)
+def test_parts_of_genes_hold_the_reference_conversion(originals, name, part):
+    """Ours has the same stretches, and those that two genes share a second time."""
+    theirs = reference("arabidopsis/gene_features_tair10.csv.gz")
+    theirs = theirs[(theirs["feature"] == part) & theirs["chrom"].astype(str).str.isdigit()]
+    for wanted in ("arabidopsis_genes", f"arabidopsis_{name}"):
+        fetch(wanted)
+    ours = load(f"arabidopsis_{name}")
+    again = ours.duplicated(["chromosome", "start", "end"], keep=False)
+    ours = ours.assign(again=again)[ours["gene_id"].isin(arabidopsis_genes()["gene_id"])]
+    ours = ours[ours["chromosome"].str.isdigit()].astype({"chromosome": int})
+    theirs = theirs.astype({"chrom": int})
+    kept = places(ours, "chromosome", "start", "end", "gene_id")
+    lost = places(theirs, "chrom", "start", "end", "gene_id") - kept
+    assert not lost
+    first = places(ours[~ours["again"]], "chromosome", "start", "end", "gene_id")
+    assert first <= places(theirs, "chrom", "start", "end", "gene_id")
+
+
+def test_terms_equal_the_reference_conversion(originals):
+    theirs = reference("arabidopsis/gene_go_edges.csv.gz")
+    for name in ("arabidopsis_genes", "arabidopsis_terms"):
+        fetch(name)
+    names = arabidopsis_genes()["gene_id"]
+    genes, terms, pairs = arabidopsis_gene_terms(genes=names)
+    np.testing.assert_array_equal(genes, names)
+    ours = list(zip(genes[pairs[:, 0]], terms[pairs[:, 1]], strict=True))
+    assert len(ours) == len(theirs)
+    assert set(ours) == places(theirs, "gene_id", "go_id")
+    assert np.bincount(pairs[:, 1]).min() >= 5
+
+
+def test_stress_genes_equal_the_reference_conversion(originals):
+    theirs = reference("arabidopsis/stress_genes_40x57879.npz")
+    fetch("arabidopsis_stress_genes")
+    ours = stress_gene_calls()
+    np.testing.assert_array_equal(ours.genotypes.T, theirs["genotype"])
+    names = ["accession_id", "chrom", "pos", "ref", "alt"]
+    for array, name in zip(ours[1:], names, strict=True):
+        np.testing.assert_array_equal(array, theirs[name].astype(array.dtype))
+
+
+def test_auxin_receptors_equal_the_reference_conversion(originals):
+    """The reference holds the alleles that are not the reference's: ours has those, no others."""
+    theirs = reference("arabidopsis/tir1_afb2_nonref_genotypes.csv.gz")
+    variants = reference("arabidopsis/tir1_afb2_variants.csv.gz")
+    fetch("arabidopsis_auxin_receptors")
+    ours = auxin_receptor_calls()
+    line, variant = np.nonzero(ours.genotypes > 0)
+    alleles = ours.genotypes[line, variant]
+    found = set(zip(ours.accessions[line], ours.positions[variant], alleles, strict=True))
+    allele = theirs["gt"].str.split("|").str[0].astype(int)
+    assert found == set(zip(theirs["accession_id"], theirs["pos"], allele, strict=True))
+    assert len(found) == len(theirs)
+    said = dict(zip(variants["pos"], variants["snpeff_eff"], strict=True))
+    assert [said[position] for position in ours.positions] == list(ours.annotations)
 
 
 @pytest.mark.parametrize("name", PLOIDY)

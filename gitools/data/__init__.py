@@ -7,6 +7,12 @@ from gitools.data.arabidopsis import (
     arabidopsis_phenotypes,
 )
 from gitools.data.forms import Array, Arrays, Column, Table
+from gitools.data.genes import (
+    GeneTerms,
+    arabidopsis_gene_parts,
+    arabidopsis_gene_terms,
+    arabidopsis_genes,
+)
 from gitools.data.loci import Region, SusieN3, g1000_europeans, susie_n3, ukb_ld
 from gitools.data.potato import potato_intensities
 from gitools.data.registry import REGISTRY, Citation, DataSet
@@ -19,23 +25,36 @@ from gitools.data.store import (
     load,
     source_address,
 )
+from gitools.data.variants import (
+    AuxinReceptorCalls,
+    StressGeneCalls,
+    auxin_receptor_calls,
+    stress_gene_calls,
+)
 
 __all__ = [
     "REGISTRY",
     "ArabidopsisGenotypes",
     "Array",
     "Arrays",
+    "AuxinReceptorCalls",
     "Citation",
     "Column",
     "DataError",
     "DataNotAvailable",
     "DataSet",
+    "GeneTerms",
     "Region",
+    "StressGeneCalls",
     "SusieN3",
     "Table",
     "arabidopsis_accessions",
+    "arabidopsis_gene_parts",
+    "arabidopsis_gene_terms",
+    "arabidopsis_genes",
     "arabidopsis_genotypes",
     "arabidopsis_phenotypes",
+    "auxin_receptor_calls",
     "available",
     "cache_folder",
     "fetch",
@@ -43,6 +62,7 @@ __all__ = [
     "load",
     "potato_intensities",
     "source_address",
+    "stress_gene_calls",
     "susie_n3",
     "ukb_ld",
 ]

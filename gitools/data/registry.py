@@ -19,6 +19,13 @@ from gitools.data.convert import (
     snp_intensity,
     thousand_genomes_region,
 )
+from gitools.data.convert_genes import (
+    annotated_genes,
+    gene_parts,
+    gene_places,
+    gene_terms,
+    inbred_vcf,
+)
 from gitools.data.forms import Array, Arrays, Column, Table
 
 
@@ -202,6 +209,43 @@ def _region(region: str, n_variants: int, missing: int, sha256: str, n_bytes: in
             )
         ),
         convert=partial(thousand_genomes_region, region=region),
+    )
+
+
+_TAIR = Citation(
+    "lamesch2012",
+    "Lamesch et al. (2012), Nucleic Acids Research 40:D1202-D1210",
+    "10.1093/nar/gkr1090",
+)
+
+
+def _gene_part(part: str, words: str, rows: int, sha256: str, n_bytes: int) -> DataSet:
+    return DataSet(
+        name=f"arabidopsis_{part}",
+        title=f"Arabidopsis, {words}",
+        description=f"{words} of the transcripts of TAIR10, by gene",
+        owner="timoast",
+        repository="Arabidopsis-TE-variants",
+        commit="4f1c006093aa3d62dcc5c5a3f79ef364ebe3e3ae",
+        path=f"ProcessedData/GeneFeatures/{part}.bed.gz",
+        sha256=sha256,
+        n_bytes=n_bytes,
+        licence="GPL-3, as stated by the repository; TAIR data older than a year are CC BY 4.0",
+        citations=(
+            _TAIR,
+            Citation("stuart2016", "Stuart et al. (2016), eLife 5:e20777", "10.7554/eLife.20777"),
+        ),
+        form=Table(
+            rows,
+            (
+                Column("chromosome", "str", "1 to 5, Mt or Pt"),
+                Column("start", "int64", "first base pair, counted from 0"),
+                Column("end", "int64", "base pair after the last, counted from 0"),
+                Column("gene_id", "str", "the gene"),
+                Column("transcripts", "str", "its transcripts with this stretch, parted by commas"),
+            ),
+        ),
+        convert=gene_parts,
     )
 
 
@@ -391,6 +435,152 @@ _ENTRIES = (
                 "glucosinolate_g3hp": "G3HP",
             },
         ),
+    ),
+    DataSet(
+        name="arabidopsis_genes",
+        title="Arabidopsis, genes",
+        description="place and strand of the 27,655 genes of Araport11, as in release 47 of "
+        "Ensembl Plants",
+        owner="dtrain16",
+        repository="annotations",
+        commit="1bc5f7b235d3288605ef03d4ce93efba02b025d6",
+        path="TAIR10.47_genes.bed",
+        sha256="a9de2f885ae20165d503d335197d86cb5c49c8b16a915da5b74b2eae359923ac",
+        n_bytes=912_494,
+        licence="No licence file in the repository",
+        citations=(
+            Citation(
+                "cheng2017",
+                "Cheng et al. (2017), The Plant Journal 89:789-804",
+                "10.1111/tpj.13415",
+            ),
+        ),
+        form=Table(
+            27_655,
+            (
+                Column("gene_id", "str", "the gene"),
+                Column("chromosome", "str", "1 to 5, Mt or Pt"),
+                Column("start", "int64", "first base pair, counted from 1"),
+                Column("end", "int64", "last base pair, counted from 1"),
+                Column("strand", "str", "+ or -"),
+            ),
+        ),
+        convert=gene_places,
+    ),
+    _gene_part(
+        "exons",
+        "exons",
+        152_898,
+        "50bfc651ddb36fe28f58d8962c55e944c29ea871db6faefacc09b797ad355f22",
+        1_373_891,
+    ),
+    _gene_part(
+        "introns",
+        "introns",
+        86_019,
+        "7b628f539db122f809447d1a14b4dd0526a28789dede9ee31c504318d54299c9",
+        739_336,
+    ),
+    _gene_part(
+        "utr5",
+        "untranslated starts",
+        24_871,
+        "41019daf23fbd934f7a6d63d4a4702d6106d0c92fb2267f6b28cc3c90323ade7",
+        281_799,
+    ),
+    _gene_part(
+        "utr3",
+        "untranslated ends",
+        22_763,
+        "9e2622e508cba2f4af049c320d4af635001410edf9796e056533b2f13fa18b38",
+        259_942,
+    ),
+    DataSet(
+        name="arabidopsis_terms",
+        title="Arabidopsis, terms of the genes",
+        description="Gene Ontology terms of the genes, ancestors of each term included",
+        owner="yassato",
+        repository="GOfisher",
+        commit="d3f02a03bc6a34b21ca8b518f763febd4aef6d56",
+        path="data/ulg.rda",
+        sha256="9f979b4d1b22bb6b59264a18464e834886ebbf3760cf83e6eedc77918504baf4",
+        n_bytes=1_164_592,
+        licence="MIT, as stated by the repository; annotations of the Gene Ontology are CC BY 4.0",
+        citations=(
+            Citation(
+                "ashburner2000",
+                "Ashburner et al. (2000), Nature Genetics 25:25-29",
+                "10.1038/75556",
+            ),
+            Citation(
+                "ontology2023",
+                "The Gene Ontology Consortium (2023), Genetics 224:iyad031",
+                "10.1093/genetics/iyad031",
+            ),
+        ),
+        form=Arrays(
+            (
+                Array("genes", "str", (31_028,), "names of the genes"),
+                Array("terms", "str", (10_404,), "names of the terms"),
+                Array("pairs", "int32", (1_261_119, 2), "index of a gene, index of a term"),
+            )
+        ),
+        convert=gene_terms,
+    ),
+    DataSet(
+        name="arabidopsis_stress_genes",
+        title="Arabidopsis, forty accessions at genes of stress responses",
+        description="calls of 20 accessions from Sweden and 20 from Spain at 57,879 SNPs in and "
+        "around genes of stress responses, filtered from the 1001 Genomes",
+        owner="IngoGiebel",
+        repository="qbio305-student-work-arabidopsis-thaliana",
+        commit="769d1662ad56f6d836a9dd6038714e9ccf33ac9d",
+        path="data/final_1001genomes_snp-short-indel_only_ACGTN_Dp10GQ20Q30_NoIndel_Bialleleic_"
+        "80PcMissing.vcf.gz",
+        sha256="f7ab486c2b282e963a0b43f5e9a9f817b727dbbbfc84a43893245740bb3ccb0c",
+        n_bytes=3_961_418,
+        licence="No licence file in the repository",
+        citations=(_ARABIDOPSIS,),
+        form=Arrays(
+            (
+                Array("genotypes", "int8", (40, 57_879), "0: reference allele, 1: other", 203_281),
+                Array("accessions", "int64", (40,), "number of each accession"),
+                Array("chromosomes", "int64", (57_879,), "1 to 5"),
+                Array("positions", "int64", (57_879,), "base pairs from 1, TAIR10"),
+                Array("references", "str", (57_879,), "reference allele"),
+                Array("alternatives", "str", (57_879,), "other allele"),
+            )
+        ),
+        convert=inbred_vcf,
+    ),
+    DataSet(
+        name="arabidopsis_auxin_receptors",
+        title="Arabidopsis, two annotated genes of all accessions",
+        description="calls and snpEff annotations of the 1,135 accessions of the 1001 Genomes at "
+        "415 variants in and around the auxin receptors TIR1 and AFB2",
+        owner="wrightrc",
+        repository="r1001genomes",
+        commit="2efddf207ff532ac390d49af7d70cd5266aeeb20",
+        path="inst/shiny-app/demo_VCFs.rds",
+        sha256="3e497c296eb85d367e662127e833423f6b14300a66b79c1dccd8d04cf28ba728",
+        n_bytes=1_728_224,
+        licence="Artistic-2.0, as stated by the repository",
+        citations=(
+            _ARABIDOPSIS,
+            Citation("cingolani2012", "Cingolani et al. (2012), Fly 6:80-92", "10.4161/fly.19695"),
+        ),
+        form=Arrays(
+            (
+                Array("genotypes", "int8", (1_135, 415), "number of the allele", 48_613),
+                Array("accessions", "int64", (1_135,), "number of each accession"),
+                Array("positions", "int64", (415,), "base pairs from 1 on chromosome 3, TAIR10"),
+                Array("genes", "str", (415,), "the gene looked up: AT3G62980 or AT3G26810"),
+                Array("references", "str", (415,), "reference allele"),
+                Array("alternatives", "str", (415,), "other alleles, parted by commas"),
+                Array("annotations", "str", (415,), "snpEff's annotation, in its EFF form"),
+            )
+        ),
+        convert=annotated_genes,
     ),
 )
 
