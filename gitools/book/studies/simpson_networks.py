@@ -47,6 +47,17 @@ def draw_data(rng) -> Data:
     return Data(panel, traits.means, traits.genetic, kinship(panel.variants), tensor_kinship)
 
 
+def draw_traits(panel, country_share, rng) -> np.ndarray:
+    """Means [n, 36] of traits like those of `draw_data`, with another share between countries."""
+    return simulate_ionome(
+        panel,
+        heritability=HERITABILITY,
+        country_share=country_share,
+        n_auxiliary=0,
+        random_state=rng,
+    ).means
+
+
 def network_predictions(make, inputs, Y, train_rows, test, rng, weight_decay=1e-6) -> np.ndarray:
     """Train one network on training rows, targets standardised there, and predict others."""
     model = make(torch_generator(rng))
