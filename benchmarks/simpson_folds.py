@@ -2,7 +2,7 @@
 
     python benchmarks/simpson_folds.py [--replicates 50] [--variants 10] [--seconds 240]
 
-A replicate is a panel of 300 plants and 200 genes with 36 additive traits. Six models predict it
+A replicate is a panel of 300 plants and 100 genes with 36 additive traits. Six models predict it
 under three schemes of three folds (at random, whole countries, blocks of 500 km): one row each.
 On the same panels, traits without genetics are predicted from genes that were chosen inside or
 outside the folds. The first replicates also train Galiana on other inputs (raw counts, per-gene

@@ -26,7 +26,7 @@ from gitools.genomes.training import predict, torch_generator, train
 from gitools.simulate.plants import simulate_ionome, simulate_plants
 from gitools.structure import random_folds
 
-N_PLANTS, N_GENES, HERITABILITY = 300, 200, 0.3
+N_PLANTS, N_GENES, HERITABILITY = 300, 100, 0.3
 EPOCHS, BATCH = 12, 50
 
 
