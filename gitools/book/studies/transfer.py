@@ -40,7 +40,7 @@ class Setting:
         "more plants": those of MANY plants. "permuted": those of other training plants.
         "none": there is no first training.
     ionome : str
-        "measured", or "permuted" within countries.
+        "measured", "permuted" within countries, or "one replicate" in place of the mean of six.
     """
 
     size: int = BASE_SIZE
@@ -69,6 +69,8 @@ SETTINGS = HEADLINE | {
     "most missing": Setting(missing=0.9),
     "permuted T1": Setting(auxiliary="permuted"),
     "permuted ionome": Setting(ionome="permuted"),
+    "one replicate, scratch": Setting(auxiliary="none", ionome="one replicate"),
+    "one replicate, shared 1": Setting(shared=1.0, ionome="one replicate"),
 }
 """Every setting of the study by name; HEADLINE runs on more panels than the others."""
 
@@ -88,6 +90,8 @@ class Plants(NamedTuple):
         By (shared, missing).
     permuted : float array of shape (n, 36)
         The ionome dealt to other plants of the same country.
+    single : float array of shape (n, 36)
+        The first of the ionome's replicates.
     test : int array
     train : dict of int arrays
         By size; the smaller ones are parts of the larger.
@@ -100,6 +104,7 @@ class Plants(NamedTuple):
     genetic: np.ndarray
     auxiliary: dict
     permuted: np.ndarray
+    single: np.ndarray
     test: np.ndarray
     train: dict
 
@@ -131,6 +136,7 @@ def draw_plants(replicate: int, settings=SETTINGS) -> Plants:
         genetic=ionome.genetic,
         auxiliary={key: value.auxiliary for key, value in traits.items()},
         permuted=ionome.means[shuffled_within(panel.country, rng)],
+        single=ionome.replicates[:, :, 0],
         test=np.sort(order[:N_TEST]),
         train={size: np.sort(order[N_TEST : N_TEST + size]) for size in SIZES},
     )
@@ -208,8 +214,15 @@ class Job:
 
     @property
     def ionome(self):
-        """What is predicted."""
-        return self.plants.permuted if self.setting.ionome == "permuted" else self.plants.ionome
+        """What the second training learns from."""
+        kinds = {"permuted": self.plants.permuted, "one replicate": self.plants.single}
+        return kinds.get(self.setting.ionome, self.plants.ionome)
+
+    @property
+    def truth(self):
+        """What predictions are scored against: means of six replicates, permuted or not."""
+        permuted = self.setting.ionome == "permuted"
+        return self.plants.permuted if permuted else self.plants.ionome
 
     def rng(self, stream):
         """A generator of this setting's own; networks of one panel and size start alike."""
@@ -227,7 +240,7 @@ class Job:
     def score(self, prediction) -> float:
         """See `score_within`, on the left-out plants."""
         test = self.plants.test
-        return score_within(self.ionome[test], prediction, self.plants.country[test])
+        return score_within(self.truth[test], prediction, self.plants.country[test])
 
     def rows(self, model, inputs, method, epoch):
         """A row of the table."""
