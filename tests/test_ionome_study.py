@@ -282,3 +282,29 @@ def test_printed_table_is_the_sources():
     assert count_parameters(FrozenHead(500)) == PRINTED.weights["frozen500"]
     assert count_parameters(GPSNN()) == PRINTED.weights["GPSNN"]
     assert PRINTED[["seed", "leaf"]].to_numpy().sum() == pytest.approx(1.117 + 1.295, abs=1e-9)
+
+
+def test_search_for_settings_keeps_test_plants_out(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    specification = importlib.util.spec_from_file_location(
+        "ionome_compared_tuning", SCRIPT.with_name("ionome_compared_tuning.py")
+    )
+    tuning = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(tuning)
+    monkeypatch.setattr(tuning, "EPOCHS", 1)
+    monkeypatch.setattr(tuning, "N_TRIALS", 2)
+    monkeypatch.setattr(tuning, "N_PLANTS", 60)
+    seen = []
+
+    def fit(data, rows, settings, rng):
+        seen.append(rows)
+        return np.stack([rng.standard_normal((60, 36))] * 5)
+
+    monkeypatch.setattr(tuning, "fit", fit)
+    rows = pd.DataFrame(tuning.run(0, 20))
+    folds = tuning.draw(0, 60, 20).folds
+    for k in range(5):
+        assert not np.isin(seen[0][k], np.flatnonzero(folds == k)).any()
+        assert len(seen[0][k]) == 39 and len(seen[-1][k]) == 48
+    assert (rows.trial == 0).sum() == 5 and rows[rows.trial == 0].learning_rate.eq(1e-2).all()
+    assert rows.fold.isna().sum() == 2
