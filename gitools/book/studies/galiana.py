@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 
-from gitools.genomes._gene_network import scores_from_weights
 from gitools.genomes.distinct import distinct_genes
 from gitools.genomes.models import Galiana
 from gitools.genomes.training import PlateauSchedule, torch_generator
@@ -196,7 +196,8 @@ class SideBySide:
         }
         forms = [distinct_genes(tensor) for tensor in tensors]
         most = max(len(form.vectors) for form in forms)
-        self.vectors = torch.zeros(len(forms), most, forms[0].vectors.shape[1])
+        self.types = forms[0].vectors.shape[1]
+        self.vectors = torch.zeros(len(forms), most, self.types)
         for k, form in enumerate(forms):
             self.vectors[k, : len(form.vectors)] = form.vectors
         self.index = torch.stack([form.index for form in forms])
@@ -205,13 +206,7 @@ class SideBySide:
         """Predictions [models, batch, T] for the plants ``rows`` [models, batch] of each model."""
         w = self.weights
         vectors, index = self._batch(rows)
-        parts = zip(*(w[name].unbind() for name in w if name.startswith("G.")), strict=True)
-        scores = torch.cat(
-            [
-                scores_from_weights(own, part, _NORM_EPSILON)
-                for own, part in zip(vectors, parts, strict=True)
-            ]
-        )
+        scores = _Scores.apply(vectors, *(w[name] for name in w if name.startswith("G.")))
 
         def linear(x, name):
             return torch.baddbmm(w[f"{name}.bias"][:, None], x, w[f"{name}.weight"].mT)
@@ -225,18 +220,20 @@ class SideBySide:
                 return x
             return x * (torch.rand(x.shape, generator=generator) >= dropout) / (1 - dropout)
 
-        genes = scores.index_select(0, index.flatten()).view(index.shape)
+        genes = scores.gather(1, index.flatten(1)).view(index.shape)
         hidden = linear(dropped(normed(genes, "body.0")), "body.2")
         hidden = linear(dropped(normed(hidden, "body.3").tanh()), "body.6")
         return linear(dropped(normed(hidden, "body.7").tanh()), "head")
 
     def _batch(self, rows):
-        """Vectors that each model's plants carry, and where in all of them each gene's stands."""
+        """Vectors that each model's plants carry, filled up to one number, and their places."""
         chosen = self.index.gather(1, rows[:, :, None].expand(-1, -1, self.index.shape[2]))
         carried = torch.zeros(self.vectors.shape[:2], dtype=torch.bool)
         carried.scatter_(1, chosen.flatten(1), True)
-        number = carried.flatten().cumsum(0).view(carried.shape) - 1
-        vectors = self.vectors[carried].split(carried.sum(1).tolist())
+        number = carried.cumsum(1) - 1
+        vectors = self.vectors.new_zeros((len(rows), int(number[:, -1].max()) + 1, self.types))
+        models, at = carried.nonzero(as_tuple=True)
+        vectors[models, number[models, at]] = self.vectors[models, at]
         return vectors, number.gather(1, chosen.flatten(1)).view(chosen.shape)
 
     def train(
@@ -306,6 +303,48 @@ class SideBySide:
         own = Galiana(self.index.shape[2], types, n_tasks, hidden=width)
         own.load_state_dict({name: value[k].detach() for name, value in self.weights.items()})
         return own.eval()
+
+
+class _Scores(torch.autograd.Function):
+    """Gene scores of several networks; `gitools.genomes._gene_network` derives the formulas."""
+
+    @staticmethod
+    def forward(ctx, vectors, weight, bias, scale, shift, readout, constant):
+        weight = weight - weight.mean(1, keepdim=True)
+        bias = bias - bias.mean(1, keepdim=True)
+        normed = torch.baddbmm(bias[:, None], vectors, weight.mT)
+        square = torch.linalg.vector_norm(normed, dim=2, keepdim=True).square_()
+        inverse_sd = square.div_(bias.shape[1]).add_(_NORM_EPSILON).rsqrt_()
+        normed.mul_(inverse_sd)
+        sigmoid = torch.addcmul(2 * shift[:, None], normed, 2 * scale[:, None]).sigmoid_()
+        ctx.save_for_backward(vectors, scale, readout, normed, sigmoid, inverse_sd)
+        return torch.bmm(sigmoid, 2 * readout.mT)[..., 0] + constant - readout.sum(2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        vectors, scale, readout, n, s, inverse_sd = ctx.saved_tensors
+        readout, types = readout[:, 0], vectors.shape[2]
+        slope = (4 * readout * scale)[..., None]
+        g = gradient[..., None]
+        g_over_sd = g * inverse_sd
+        scaled = torch.cat([vectors * g_over_sd, g_over_sd], dim=2)
+        steepness = torch.addcmul(s, s, s, value=-1)
+        along = steepness * n
+        mean, mean_along = (torch.bmm(a, slope) / scale.shape[1] for a in (steepness, along))
+        by_vector = torch.bmm(steepness.mT, torch.cat([scaled, g], dim=2))
+        to_first = slope * by_vector[..., :-1] - torch.bmm(n.mT, scaled * mean_along)
+        to_first = to_first - torch.bmm(mean.mT, scaled)
+        total = gradient.sum(1, keepdim=True)
+        return (
+            None,
+            to_first[..., :types],
+            to_first[..., types],
+            4 * readout * torch.bmm(along.mT, g)[..., 0],
+            4 * readout * by_vector[..., -1],
+            (2 * torch.bmm(s.mT, g)[..., 0] - total)[:, None],
+            total,
+        )
 
 
 def start_models(n_models, n_genes, n_types, n_tasks, hidden, rng):
