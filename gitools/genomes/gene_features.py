@@ -64,7 +64,10 @@ def check_genes(genes: pd.DataFrame) -> pd.DataFrame:
 
 def chromosome_names(names) -> np.ndarray:
     """Chromosomes without the prefix that some files use: "chr1", "Chr1" and "1" are one."""
-    return np.array([_bare(name) for name in names], dtype=object)
+    names = list(names)
+    # Few different names in many rows.
+    bare = {name: _bare(name) for name in set(names)}
+    return np.array([bare[name] for name in names], dtype=object)
 
 
 def _bare(name):
@@ -274,9 +277,10 @@ def _part_intervals(genes, parts):
         raise ValueError(f"parts: lacks the columns {lacking}")
     index = pd.Index(genes["gene_id"])
     parts = parts[parts["part"].isin(_PART_BITS) & parts["gene_id"].isin(index)]
-    names = parts["transcripts"].str.split(",")
-    repeat = np.repeat(np.arange(len(parts)), names.str.len())
-    transcript, words = pd.factorize(np.concatenate([*names, np.zeros(0, dtype=object)]))
+    names = [text.split(",") for text in parts["transcripts"].tolist()]
+    repeat = np.repeat(np.arange(len(parts)), [len(some) for some in names])
+    words = np.array([name for some in names for name in some], dtype=object)
+    transcript, words = pd.factorize(words)
     rows = parts.iloc[repeat]
     gene_of = np.zeros(len(words), dtype=np.int64)
     gene_of[transcript] = index.get_indexer(rows["gene_id"])
