@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,13 @@ MIN_SIZE, MIN_CELL = 50, 5
 N_FOLDS, N_SPLITS, N_DRAWS = 5, 1, 200
 BLOCKS_KM = (25, 100, 200, 400, 800)
 EDGES_KM = [0, 1, 10, 25, 50, 100, 200, 400, 800, 1_200, 2_000, 3_000, 5_000]
+
+
+@lru_cache(maxsize=1)
+def loaded(trait):
+    """Accessions with the trait, a country and a place, and their kinship."""
+    data = simpson_real.measured(trait, placed=True)
+    return data, kinship(data.genotypes)
 
 
 def folds_of(scheme, data, rng):
@@ -71,8 +79,7 @@ def scored(data, predictions, folds, rng) -> dict[str, float]:
 
 def run_models(trait, scheme) -> list[dict]:
     """Four models, all on the same split."""
-    data = simpson_real.measured(trait, placed=True)
-    K = kinship(data.genotypes)
+    data, K = loaded(trait)
     rng = np.random.default_rng([61, 20, TRAITS.index(trait), simpson.SCHEMES.index(scheme)])
     folds = [folds_of(scheme, data, rng) for _ in range(N_SPLITS)]
     rows = []
@@ -85,8 +92,7 @@ def run_models(trait, scheme) -> list[dict]:
 
 def run_blocks(trait, size_km) -> list[dict]:
     """GBLUP with whole blocks held out."""
-    data = simpson_real.measured(trait, placed=True)
-    K = kinship(data.genotypes)
+    data, K = loaded(trait)
     rng = np.random.default_rng([61, 22, TRAITS.index(trait), int(size_km)])
     folds = [spatial_folds(data.coordinates, N_FOLDS, rng, float(size_km))]
     fit_predict = simpson_real.predictors(data, K)["GBLUP"]
@@ -98,8 +104,7 @@ def run_blocks(trait, size_km) -> list[dict]:
 
 def run_structure(trait, scheme) -> list[dict]:
     """Country from genome over all accessions; kinship by distance in Europe."""
-    data = simpson_real.measured(None, placed=True)
-    K = kinship(data.genotypes)
+    data, K = loaded(None)
     groups = np.unique(data.country, return_inverse=True)[1]
     f1, mcc = simpson_networks.country_scores(
         simpson.leading_components(K, 50), groups, np.random.default_rng([61, 23]), MIN_SIZE

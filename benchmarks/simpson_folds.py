@@ -1,6 +1,6 @@
 """Every model under every cross-validation on simulated plants: the study behind chapter 61.
 
-    python benchmarks/simpson_folds.py [--replicates 50] [--variants 10] [--seconds 240]
+    python benchmarks/simpson_folds.py [--replicates 50] [--variants 6] [--seconds 240]
 
 A replicate is a panel of 300 plants and 100 genes with 36 additive traits. Six models predict it
 under three schemes of three folds (at random, whole countries, blocks of 500 km): one row each.
@@ -109,7 +109,7 @@ def main(n_replicates, n_variants, seconds) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replicates", type=int, default=50)
-    parser.add_argument("--variants", type=int, default=10)
+    parser.add_argument("--variants", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     arguments = parser.parse_args()
     main(arguments.replicates, arguments.variants, arguments.seconds)

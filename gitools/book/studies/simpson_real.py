@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
-from gitools.association.mixed_model import gblup, kinship, mixed_model_scan
+from gitools.association.mixed_model import kinship, mixed_model_scan
 from gitools.association.regression import log10_p, marginal_regression
-from gitools.book.studies.simpson import great_circle, group_means, place_kernel
+from gitools.book.studies.simpson import gblup_many, great_circle, group_means, place_kernel
 from gitools.data import arabidopsis_accessions, arabidopsis_genotypes, arabidopsis_phenotypes
 from gitools.structure import near_identical
 
@@ -128,9 +128,9 @@ def predictors(data, K, coordinates=None):
     degrees = (data.coordinates - data.coordinates.mean(axis=0)) / data.coordinates.std(axis=0)
     covariates = np.column_stack([degrees, degrees**2])
     return {
-        "GBLUP": lambda a, b: gblup(K, Y, a, b),
-        "GBLUP and coordinates": lambda a, b: gblup(K, Y, a, b, covariates),
-        "map": lambda a, b: gblup(places / np.trace(places) * len(places), Y, a, b),
+        "GBLUP": lambda a, b: gblup_many(K, Y, a, b),
+        "GBLUP and coordinates": lambda a, b: gblup_many(K, Y, a, b, covariates),
+        "map": lambda a, b: gblup_many(places / np.trace(places) * len(places), Y, a, b),
         "country mean": lambda a, b: group_means(Y, data.country, a, b),
     }
 
