@@ -61,11 +61,11 @@ class Dense:
         return 0.5 * (self.nu * (Py @ dV @ Py) / rss - np.trace(P @ dV))
 
     def best(self):
-        grid = expit(np.linspace(-11.5, 11.5, 93))
+        grid = expit(np.linspace(-11.5, 11.5, 47))
         k = int(np.argmax([self.log_likelihood(h) for h in grid]))
         if k == 0 and self.score(grid[0]) <= 0:
             return 0.0
-        ends = logit(grid[[max(k - 1, 0), min(k + 1, 92)]])
+        ends = logit(grid[[max(k - 1, 0), min(k + 1, 46)]])
         return expit(brentq(lambda t: self.score(expit(t)), *ends, xtol=1e-10, rtol=1e-14))
 
     def test(self):
@@ -96,7 +96,7 @@ def test_every_variant_is_maximised_anew(study, with_covariates):
     X, y, K, C = study
     C = C if with_covariates else None
     scan = mixed_model_scan(X, y, K, C)
-    for j in range(0, 150, 5):
+    for j in range(0, 150, 10):
         columns = [X[:, j]] if C is None else [C, X[:, j]]
         beta, se, log_p = Dense(y, K, with_intercept(*columns)).test()
         assert scan.beta[j] == pytest.approx(beta, rel=1e-7)
@@ -108,8 +108,8 @@ def test_every_variant_is_maximised_anew(study, with_covariates):
 def test_ratios_at_the_edge_are_found_too(study):
     X, _, K, _ = study
     noise = np.random.default_rng(4).normal(size=120)
-    scan = mixed_model_scan(X[:, :40], noise, K)
-    wanted = [Dense(noise, K, with_intercept(X[:, j])).best() for j in range(40)]
+    scan = mixed_model_scan(X[:, :20], noise, K)
+    wanted = [Dense(noise, K, with_intercept(X[:, j])).best() for j in range(20)]
     assert scan.heritability == pytest.approx(wanted, abs=1e-7)
     assert np.any(scan.heritability == 0)
 
@@ -121,7 +121,7 @@ def test_a_second_hump_inside_a_cell_is_climbed(study, monkeypatch):
 
     def lost(t, low, high, curvature, slope, active):
         true_climb(t, low, high, curvature, slope, active)
-        t[:] = low
+        t[:] = -11.0
 
     monkeypatch.setattr(module, "_climb", lost)
     mended = mixed_model_scan(X[:, :10], y, K)
@@ -181,13 +181,13 @@ def test_missing_phenotypes_are_left_out_and_counted(study):
 
 def test_variants_without_variation_carry_no_evidence(study):
     X, y, K, C = study
-    X = X.astype(float)
-    X[:, 3], X[:, 4] = 1, 2 * C[:, 0] - 1
+    X, dead = X.astype(float), np.arange(3, 24)
+    X[:, 3], X[:, 4:24] = 1, C @ np.random.default_rng(7).normal(size=(2, 20)) - 1
     scan = mixed_model_scan(X, y, K, C)
-    assert np.all(scan.beta[[3, 4]] == 0)
-    assert np.all(np.isinf(scan.se[[3, 4]]))
-    assert np.all(scan.log10_p[[3, 4]] == 0)
-    assert np.all(np.isfinite(scan.se[5:]))
+    assert np.all(scan.beta[dead] == 0)
+    assert np.all(np.isinf(scan.se[dead]))
+    assert np.all(scan.log10_p[dead] == 0)
+    assert np.all(np.isfinite(scan.se[24:]))
 
 
 def test_a_variant_that_is_the_trait_has_a_tiny_p(study):
@@ -199,15 +199,15 @@ def test_a_variant_that_is_the_trait_has_a_tiny_p(study):
 
 def test_null_tests_are_nominal_within_populations():
     rng, rates = np.random.default_rng(3), []
-    for _ in range(40):
+    for _ in range(25):
         X = two_populations(150, 200, rng)
         K = kinship(X)
         genetic = np.linalg.cholesky(K + 1e-8 * np.eye(150)) @ rng.normal(size=150)
         scan = mixed_model_scan(two_populations(150, 100, rng), genetic + rng.normal(size=150), K)
         rates.append(np.mean(scan.log10_p < np.log10(0.05)))
-    error = np.std(rates, ddof=1) / np.sqrt(40)
+    error = np.std(rates, ddof=1) / np.sqrt(25)
     assert abs(np.mean(rates) - 0.05) < 4 * error
-    assert error < 0.006
+    assert error < 0.008
 
 
 def test_reml_recovers_heritability():
@@ -215,10 +215,10 @@ def test_reml_recovers_heritability():
     X = two_populations(400, 300, rng)
     K = kinship(X)
     root = np.linalg.cholesky(K + 1e-8 * np.eye(400))
-    for _ in range(20):
+    for _ in range(12):
         y = np.sqrt(0.6) * root @ rng.normal(size=400) + np.sqrt(0.4) * rng.normal(size=400)
         found.append(reml(y, K).heritability)
-    assert abs(np.mean(found) - 0.6) < 4 * np.std(found, ddof=1) / np.sqrt(20)
+    assert abs(np.mean(found) - 0.6) < 4 * np.std(found, ddof=1) / np.sqrt(12)
 
 
 def test_kinship_is_a_mean_of_standardised_products():
@@ -232,7 +232,9 @@ def test_kinship_is_a_mean_of_standardised_products():
     assert np.trace(K) == pytest.approx(50)
     common = Z[:, 1:][:, np.minimum(X.mean(axis=0) / 2, 1 - X.mean(axis=0) / 2)[2:] >= 0.1]
     assert kinship(X, 0.1) == pytest.approx(common @ common.T / common.shape[1])
-    assert kinship(X > 0) == pytest.approx(kinship(np.where(X > 0, 2, 0)))
+    lines = np.where(X > 0, 2, 0)
+    assert kinship(X > 0, 0.1) == pytest.approx(kinship(lines, 0.1))
+    assert kinship(lines, 0.1, ploidy=4) != pytest.approx(kinship(lines, 0.1))
 
 
 def test_gblup_is_the_mean_given_the_training_data(study):

@@ -214,7 +214,11 @@ def reml(y, K, covariates=None) -> VarianceComponents:
     nu = len(d) - design.shape[1]
     log_likelihood -= nu / 2 * (np.log(2 * np.pi) + 1)
     return VarianceComponents(
-        h, scale * h, scale * (1 - h), float(log_likelihood), _on_covariates(b, design, covariates, keep)
+        h,
+        scale * h,
+        scale * (1 - h),
+        float(log_likelihood),
+        _on_covariates(b, design, covariates, keep),
     )
 
 
@@ -484,7 +488,7 @@ def _maximise(on_grid, slope, likelihood):
     curvature = np.minimum((left - 2 * at + right) / step**2, -1e-9)
     inside = outwards & (best == middle)
     t[inside] += ((left - right) / (2 * step * curvature))[inside]
-    _climb(t, low, high, curvature, slope, np.flatnonzero(outwards))
+    _climb(t, low.copy(), high.copy(), curvature, slope, np.flatnonzero(outwards))
     h = expit(t)
     short = np.flatnonzero(outwards)
     short = short[likelihood(h[short], short) < on_grid[short, best[short]] - _SHORTFALL]
@@ -501,7 +505,10 @@ def _maximise(on_grid, slope, likelihood):
 
 
 def _climb(t, low, high, curvature, slope, active):
-    """Move t [m], in place, to where the slope is 0: secant steps that never leave [low, high]."""
+    """Move t [m], in place, to where the slope is 0: secant steps that never leave [low, high].
+
+    The bounds are narrowed in place as well.
+    """
     before, slope_before = np.full_like(t, np.nan), np.full_like(t, np.nan)
     for _ in range(_MOST_STEPS):
         if not active.size:
