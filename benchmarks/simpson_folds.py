@@ -1,13 +1,14 @@
 """Every model under every cross-validation on simulated plants: the study behind chapter 61.
 
-    python benchmarks/simpson_folds.py [--replicates 50] [--variants 6] [--seconds 240]
+    python benchmarks/simpson_folds.py [--steps linear networks ...] [--seconds 240]
 
-A replicate is a panel of 300 plants and 100 genes with 36 additive traits. Six models predict it
-under three schemes of three folds (at random, whole countries, blocks of 500 km): one row each.
-On the same panels, traits without genetics are predicted from genes that were chosen inside or
-outside the folds. The first replicates also train Galiana on other inputs (raw counts, per-gene
-frequencies, common variants only). Rows are appended to ``benchmarks/simpson_folds.csv`` as they
-are finished, and only missing ones are computed: a stopped run goes on where it was.
+A replicate is a panel of 300 plants and 100 genes with 36 additive traits. Models predict it under
+three schemes of three folds (at random, whole countries, blocks of 500 km): ``linear``, one row
+each; ``networks``, the same for three networks on the first panels. ``selection``: traits without
+genetics, predicted from genes that were chosen inside or outside the folds. ``inputs``: Galiana on
+raw counts, per-gene frequencies and common variants only. Rows are appended to
+``benchmarks/simpson_folds.csv`` as they are finished, and only missing ones are computed: a stopped
+run goes on where it was.
 """
 
 import os
@@ -32,16 +33,27 @@ INPUTS = ("raw", "frequencies", "maf 5 %", "maf 10 %")
 N_NULL = 12
 
 
-def rows_of_models(data, replicate) -> list[dict]:
-    """Six models under three schemes."""
+def rows_of(predictions, data, replicate, stream) -> list[dict]:
+    """Scores of all models that ``predictions(data, folds, rng)`` gives, under three schemes."""
     rows = []
     for number, scheme in enumerate(studies.SCHEMES):
         rng = np.random.default_rng([61, 2, replicate, number])
         folds = studies.folds_of(scheme, data.panel, rng)
-        for model, P in networks.all_predictions(data, folds, rng).items():
+        rng = np.random.default_rng([61, stream, replicate, number])
+        for model, P in predictions(data, folds, rng).items():
             found = studies.score(data.Y, P, data.panel.country, folds)
             rows.append({"scheme": scheme, "model": model, **found})
     return rows
+
+
+def rows_of_linear(data, replicate) -> list[dict]:
+    """Country mean, GBLUP and ridge on the tensor."""
+    return rows_of(networks.linear_predictions, data, replicate, 11)
+
+
+def rows_of_networks(data, replicate) -> list[dict]:
+    """Galiana, BMSNN50 and GPSNN."""
+    return rows_of(networks.network_models, data, replicate, 12)
 
 
 def rows_of_selection(data, replicate) -> list[dict]:
@@ -73,7 +85,13 @@ def rows_of_inputs(data, replicate) -> list[dict]:
     return rows
 
 
-STEPS = {"models": rows_of_models, "selection": rows_of_selection, "inputs": rows_of_inputs}
+STEPS = {
+    "linear": rows_of_linear,
+    "selection": rows_of_selection,
+    "networks": rows_of_networks,
+    "inputs": rows_of_inputs,
+}
+REPLICATES = {"linear": 50, "selection": 50, "networks": 20, "inputs": 6}
 
 
 def append(rows, step, replicate) -> None:
@@ -84,7 +102,7 @@ def append(rows, step, replicate) -> None:
     table.to_csv(TABLE, mode="a", header=not TABLE.exists(), index=False, lineterminator="\n")
 
 
-def main(n_replicates, n_variants, seconds) -> None:
+def main(steps, seconds) -> None:
     """Compute what is missing, until it is done or the time is up."""
     torch.set_num_threads(1)
     done = set()
@@ -93,9 +111,8 @@ def main(n_replicates, n_variants, seconds) -> None:
         done = set(zip(table["step"], table["replicate"], strict=True))
     started = time.monotonic()
     quiet = bool(os.environ.get("GITOOLS_QUIET"))
-    for replicate in tqdm(range(n_replicates), disable=quiet):
-        steps = [s for s in STEPS if s != "inputs" or replicate < n_variants]
-        missing = [s for s in steps if (s, replicate) not in done]
+    for replicate in tqdm(range(max(REPLICATES.values())), disable=quiet):
+        missing = [s for s in steps if replicate < REPLICATES[s] and (s, replicate) not in done]
         if missing and time.monotonic() - started > seconds:
             return
         if missing:
@@ -108,8 +125,7 @@ def main(n_replicates, n_variants, seconds) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replicates", type=int, default=50)
-    parser.add_argument("--variants", type=int, default=6)
+    parser.add_argument("--steps", nargs="+", default=list(STEPS), choices=list(STEPS))
     parser.add_argument("--seconds", type=float, default=float("inf"))
     arguments = parser.parse_args()
-    main(arguments.replicates, arguments.variants, arguments.seconds)
+    main(arguments.steps, arguments.seconds)

@@ -105,7 +105,8 @@ def test_networks_predict_plants_of_one_place_alike(data, rng, monkeypatch):
 def test_every_model_predicts_every_plant(data, rng, monkeypatch):
     monkeypatch.setattr(networks, "EPOCHS", 1)
     folds = grouped_folds(data.panel.country, 3, rng)
-    found = networks.all_predictions(data, folds, rng)
+    found = networks.linear_predictions(data, folds, rng)
+    found |= networks.network_models(data, folds, rng)
     assert list(found) == [
         *("country mean", "GBLUP", "ridge on tensor", "Galiana", "BMSNN50", "GPSNN")
     ]

@@ -117,8 +117,8 @@ def gps_predictions(coordinates, Y, folds, rng) -> np.ndarray:
     return out_of_fold(fit_predict, Y.shape[1], folds)
 
 
-def all_predictions(data, folds, rng) -> dict[str, np.ndarray]:
-    """Out-of-fold predictions [n, T] of every model."""
+def linear_predictions(data, folds, rng) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions [n, T] of the country mean and of two linear models."""
     panel, Y = data.panel, data.Y
 
     def linear(K):
@@ -130,6 +130,13 @@ def all_predictions(data, folds, rng) -> dict[str, np.ndarray]:
         ),
         "GBLUP": linear(data.kinship),
         "ridge on tensor": linear(data.tensor_kinship),
+    }
+
+
+def network_models(data, folds, rng) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions [n, T] of three networks."""
+    panel, Y = data.panel, data.Y
+    return {
         "Galiana": galiana_predictions(panel, panel.tensor, "global", Y, folds, rng),
         "BMSNN50": bmsnn_predictions(panel, Y, folds, rng),
         "GPSNN": gps_predictions(panel.coordinates, Y, folds, rng),
