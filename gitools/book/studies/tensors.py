@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import f as f_distribution
 
 from gitools.genomes.preprocess import maf_filter
+from gitools.genomes.variant_files import call_chunks
 from gitools.simulate.plants import simulate_plants
 from gitools.simulate.variant_types import DAMAGING_TYPES, LOSS_OF_FUNCTION, VARIANT_TYPES
 
@@ -46,7 +47,7 @@ def type_weights() -> np.ndarray:
     -------
     float array of shape (17,)
     """
-    flanks = ("upstream", "downstream", "exonic ncRNA", "ncRNA splicing", "intronic ncRNA")
+    flanks = ("upstream", "downstream", "exonic ncRNA", "ncRNA splicing")
 
     def weight(name):
         if name in LOSS_OF_FUNCTION:
@@ -312,3 +313,92 @@ def two_errors(values) -> float:
     """Two standard errors of a mean over panels."""
     values = np.asarray(values, dtype=float)
     return float(2 * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+_SMALL_EFFECTS = {
+    900: [("T", "upstream_gene_variant", "G1", "G1.1")],
+    1_200: [("A", "missense_variant", "G1", "G1.1")],
+    1_250: [("AT", "frameshift_variant", "G1", "G1.1")],
+    1_402: [("C", "intron_variant", "G1", "G1.2"), ("C", "splice_donor_variant", "G1", "G1.1")],
+    1_700: [("T", "stop_gained", "G1", "G1.1"), ("G", "synonymous_variant", "G1", "G1.1")],
+    2_550: [("G", "3_prime_UTR_variant", "G1", "G1.1"), ("G", "missense_variant", "G2", "G2.1")],
+    5_000: [("A", "intergenic_region", "G2-G3", "G2-G3")],
+}
+_SMALL_LINES = (
+    (900, "C", "T", "1|1 0|0 1|1 0|0"),
+    (1_200, "G", "A", "1|1 1|1 0|0 0|0"),
+    (1_250, "A", "AT", "0|0 0|0 1|1 0|0"),
+    (1_402, "T", "C", "0|0 0|0 0|0 1|1"),
+    (1_700, "C", "T,G", "1|1 2|2 0|0 .|."),
+    (2_550, "A", "G", "0|0 1|1 1|1 0|0"),
+    (5_000, "T", "A", "1|1 0|0 0|0 0|0"),
+)
+_SMALL_PLANTS = ("p1", "p2", "p3", "p4")
+
+
+def _small_annotation(position):
+    return ",".join(
+        f"{allele}|{term}||{gene}|{gene}|transcript|{transcript}|protein_coding"
+        for allele, term, gene, transcript in _SMALL_EFFECTS[position]
+    )
+
+
+def small_vcf() -> str:
+    """Text of a VCF file of four plants and seven sites, annotated as snpEff does."""
+    lines = [
+        "##fileformat=VCFv4.2",
+        "##contig=<ID=1>",
+        '##INFO=<ID=ANN,Number=.,Type=String,Description="Functional annotations">',
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+        "\t".join([*"#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT".split(), *_SMALL_PLANTS]),
+    ]
+    for position, reference, alternatives, calls in _SMALL_LINES:
+        told = f"ANN={_small_annotation(position)}"
+        fields = ("1", position, ".", reference, alternatives, ".", ".", told, "GT", *calls.split())
+        lines.append("\t".join(map(str, fields)))
+    return "\n".join(lines) + "\n"
+
+
+def small_calls():
+    """The same as chunks of calls, for systems without a reader of VCF files."""
+    codes = [
+        [[int(copy) if copy != "." else -1 for copy in call.split("|")] for call in calls.split()]
+        for *_, calls in _SMALL_LINES
+    ]
+    positions, references, alternatives, _ = zip(*_SMALL_LINES, strict=True)
+    return call_chunks(
+        np.array(codes).transpose(1, 0, 2),
+        ["1"] * len(positions),
+        positions,
+        references,
+        alternatives,
+        _SMALL_PLANTS,
+        annotations=[_small_annotation(position) for position in positions],
+        annotation="ann",
+    )
+
+
+def small_genes() -> pd.DataFrame:
+    """The two genes of the small file."""
+    return pd.DataFrame(
+        {
+            "gene_id": ["G1", "G2"],
+            "chromosome": ["1", "1"],
+            "start": [1_001, 2_501],
+            "end": [2_600, 3_600],
+            "strand": ["+", "-"],
+        }
+    )
+
+
+def small_gene_drawing():
+    """Parts of G1 and the places of five variants, for a figure."""
+    parts = [
+        (1_001, 1_100, "untranslated"),
+        (1_101, 1_400, "translated"),
+        (1_601, 2_400, "translated"),
+        (2_401, 2_600, "untranslated"),
+    ]
+    labels = {900: "upstream", 1_200: "nonsynonymous", 1_250: "frameshift insertion"}
+    labels |= {1_402: "splicing", 1_700: "stopgain", 2_550: "UTR3"}
+    return parts, list(labels.items())
