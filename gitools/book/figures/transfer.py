@@ -66,7 +66,7 @@ def draw_methods(names, means, halves, ceiling) -> None:
     colors = [COLORS["vermillion" if "GBLUP" in name else "blue"] for name in names]
     axis.hlines(at, np.subtract(means, halves), np.add(means, halves), color=colors, lw=2)
     axis.scatter(means, at, c=colors, s=28, zorder=3)
-    axis.set(yticks=at, yticklabels=names, xlabel="correlation within countries", xlim=(0, None))
+    axis.set(yticks=at, yticklabels=names, xlabel="correlation within countries")
 
 
 def draw_epochs(epochs, curves) -> None:
@@ -74,20 +74,9 @@ def draw_epochs(epochs, curves) -> None:
     _, axis = plt.subplots(figsize=(6.2, 3.6))
     for (label, (mean, half)), color in zip(curves.items(), _LINES, strict=False):
         axis.fill_between(epochs, mean - half, mean + half, color=COLORS[color], alpha=0.15, lw=0)
-        axis.plot(epochs, mean, "o-", ms=4, color=COLORS[color])
-        axis.annotate(
-            label,
-            (epochs[-1], mean[-1]),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            color=COLORS[color],
-        )
-    axis.set(
-        xlabel="epoch of the second training",
-        ylabel="correlation within countries",
-        xlim=(0, 1.25 * epochs[-1]),
-    )
+        axis.plot(epochs, mean, "o-", ms=4, color=COLORS[color], label=label)
+    axis.set(xlabel="epoch of the second training", ylabel="correlation within countries")
+    axis.legend(loc="lower right")
 
 
 def draw_gain(labels, gains, xlabel) -> None:
