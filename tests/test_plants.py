@@ -149,6 +149,7 @@ def test_the_country_over_the_ocean_descends_from_its_founders(panel):
     others = panel.variants[panel.country == 2]
     values = [fst(others, panel.variants[panel.country == k]) for k in (0, 1, 3, 4, 5, 6)]
     assert np.argmin(values) in (2, 4)
+    assert min(values) < 0.5 * np.median(values)
 
 
 def test_full_size_gives_the_printed_counts():
@@ -242,10 +243,10 @@ def test_missing_values(panel):
 
 
 def test_leaf_and_seed_of_an_element_are_alike(panel, traits):
-    r = np.abs(np.corrcoef(traits.genetic.T))
+    r = np.corrcoef(traits.genetic.T)
     same = np.mean([r[t, t + 18] for t in range(18)])
     other = np.mean([r[t, (t + 5) % 36] for t in range(36)])
-    assert same > other + 0.05
+    assert same > 0.3 and abs(other) < 0.2
 
 
 @pytest.mark.parametrize("architecture", ["additive", "dominant", "burden"])
