@@ -30,7 +30,7 @@ def draw_stripes(prediction, y, groups, names, xlabel, ylabel) -> None:
         axis.plot(prediction[here], y[here], "o", ms=3.4, mew=0, alpha=0.6, color=_color(k),
                   label=name)  # fmt: skip
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1, markerscale=1.6)
 
 
 def draw_decompositions(cases) -> None:
@@ -67,7 +67,7 @@ def draw_bias(scores) -> None:
 
 def draw_models(values, schemes, models) -> None:
     """Two panels of dots: (scheme, model) to {"pooled": (mean, half), "within": (mean, half)}."""
-    _, axes = plt.subplots(1, 2, figsize=(8.2, 3.7), sharey=True)
+    _, axes = plt.subplots(1, 2, figsize=(8.8, 3.7), sharey=True)
     steps = np.linspace(-0.3, 0.3, len(models))
     for axis, part, title in ((axes[0], "pooled", "over the whole dataset"),
                               (axes[1], "within", "within countries, fold by fold")):  # fmt: skip
@@ -80,7 +80,7 @@ def draw_models(values, schemes, models) -> None:
         axis.set(title=title, xticks=range(len(schemes)))
         axis.set_xticklabels([s.replace(" ", "\n") for s in schemes])
     axes[0].set_ylabel("correlation, mean of 36 traits")
-    axes[1].legend(loc="upper right", fontsize=8.5, handletextpad=0.1)
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)
 
 
 def draw_maps(maps, country, n_large=7) -> None:
@@ -137,7 +137,7 @@ def draw_scan(places, curves, thresholds, genes) -> None:
 
 def draw_real(values, schemes, models) -> None:
     """Trait to (scheme, model) to {"pooled"/"within": (r, low, high)}: a panel for each trait."""
-    _, axes = plt.subplots(1, len(values), figsize=(8.2, 3.5), sharey=True)
+    _, axes = plt.subplots(1, len(values), figsize=(8.8, 3.5), sharey=True)
     axes = np.atleast_1d(axes)
     for axis, (trait, found) in zip(axes, values.items(), strict=True):
         for k, model in enumerate(models):
@@ -159,7 +159,7 @@ def draw_real(values, schemes, models) -> None:
         axis.set(title=trait, xticks=range(len(schemes)))
         axis.set_xticklabels([s.replace(" ", "\n") for s in schemes])
     axes[0].set_ylabel("correlation")
-    axes[0].legend(loc="upper right", fontsize=8.5, handletextpad=0.1)
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)
 
 
 def draw_blocks(sizes, curves) -> None:
