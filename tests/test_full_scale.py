@@ -97,3 +97,9 @@ def test_parts_of_files_are_never_read(benchmark, tmp_path):
         benchmark.write_whole(tmp_path / "a.npy", fail)
     assert not (tmp_path / "a.npy").exists()
     assert os.listdir(tmp_path) == ["a.npy.part"]
+
+
+def test_vectors_of_one_key_are_noticed(benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark, "_keys", lambda rows, multipliers: rows[:, 0].astype(np.int64))
+    with pytest.raises(RuntimeError, match="same key"):
+        benchmark.distinct_in_chunks(simulate_plants(40, 20, random_state=3).tensor)

@@ -66,6 +66,8 @@ def test_centred_scores_ignore_levels_of_cells():
     moved = prediction + rng.standard_normal((8, 5))[country, folds][:, None]
     first = country_scores(Y, prediction, country, folds=folds)
     np.testing.assert_allclose(first, country_scores(Y, moved, country, folds=folds), atol=1e-9)
+    both = country_scores(Y + moved - prediction, moved, country, folds=folds)
+    np.testing.assert_allclose(first, both, atol=1e-9)
     assert (
         np.abs(country_scores(Y, prediction, country) - country_scores(Y, moved, country)).max()
         > 0.1
