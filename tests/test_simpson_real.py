@@ -18,7 +18,7 @@ def rng():
 @pytest.fixture
 def panel(rng, monkeypatch):
     """60 accessions; 2 is a copy of 1, 3 has no value, 4 no country, 5 no place."""
-    frequency = rng.uniform(0.02, 0.5, P)
+    frequency = rng.uniform(0.02, 0.98, P)
     frequency[150] = 0.4
     genotypes = (rng.random((N, P)) < frequency).astype(np.int8)
     genotypes[2] = genotypes[1]
