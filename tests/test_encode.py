@@ -353,6 +353,17 @@ def test_rare_alleles_are_left_out(tmp_path):
     assert tensor.report["rare"] == 2
 
 
+def test_alleles_without_a_sequence_are_left_out(tmp_path):
+    told = "ANN=" + ann("T", "missense_variant", "A") + "," + ann("*", "missense_variant", "A")
+    lines = [
+        ("1", 1_100, "C", "T,*", told, "1|1 2|2 0|0"),
+        ("1", 1_200, "C", "<DEL>", told, "1|1 0|0 0|0"),
+    ]
+    tensor = encode(write_vcf(tmp_path / "s.vcf", lines, ANN), tmp_path / "t", GENES)
+    assert cells(tensor) == {("p1", "A", "nonsynonymous"): 1}
+    assert tensor.report["left out"] == {"allele without a sequence": 2}
+
+
 def test_missing_calls_are_never_reference(tmp_path):
     genotypes = np.array([[1, 0], [-1, 1], [-1, -1]], dtype=np.int8)
     chunks = call_chunks(

@@ -266,7 +266,7 @@ def _write(folder, samples, chunks, place, features, types, min_maf):
     names = ("sites", "alleles", "rare", "placed", "calls", "missing calls")
     report = {name: int(tally[name]) for name in names}
     report["pairs by type"] = {name: int(n) for name, n in by_type.items()}
-    report["left out"] = {name: int(n) for name, n in sorted(left_out.items())}
+    report["left out"] = {name: int(n) for name, n in sorted(left_out.items()) if n}
     group.attrs.update(
         samples=list(samples), genes=list(genes), types=list(types), report=json.dumps(report)
     )
@@ -288,7 +288,9 @@ def _count_chunk(chunk, place, blocks, types, min_maf, tallies):
     if min_maf is not None:
         kept = is_common(copies.sum(axis=1), called.sum(axis=1)[site], min_maf)
         tally["rare"] += int((~kept).sum())
-    allele, gene, names = place(chunk, site, number, left_out, kept)
+    spelt = np.array([_is_spelt(chunk.alternatives[v][k - 1]) for v, k in alleles], dtype=bool)
+    left_out["allele without a sequence"] += int((kept & ~spelt).sum())
+    allele, gene, names = place(chunk, site, number, left_out, kept & spelt)
     index = {name: k for k, name in enumerate(types)}
     kind = np.array([index.get(name, -1) for name in names], dtype=np.int64)
     left_out.update(f"type: {name}" for name, k in zip(names, kind, strict=True) if k < 0)
@@ -298,6 +300,11 @@ def _count_chunk(chunk, place, blocks, types, min_maf, tallies):
     carried = copies[allele] > 0
     absent = ~carried & (called[site[allele]] < genotypes.shape[2])
     blocks.add(gene, kind, carried, absent)
+
+
+def _is_spelt(allele):
+    """Whether an allele is letters: not a spanning deletion ("*"), "<DEL>" or a breakpoint."""
+    return allele.isalpha()
 
 
 class _Blocks:

@@ -247,7 +247,6 @@ class SaidEffects:
         if best:
             row, gene = np.array(list(best), dtype=np.int64).T
             found.append((row, gene, np.array([RANK[name] for name in best.values()])))
-        left_out += Counter()
         return _joined(found)
 
     def _enter(self, row, effect, best, between, left_out):
