@@ -9,7 +9,8 @@ variance is common to its pathway. Pathways are right or rewired (degrees kept).
 100 per cent of their causal genes in pathways. Every fourth panel has overlapping pathways: half
 of the annotated genes belong to a second one. Each panel has a seed of its own; rows are appended
 to benchmarks/sparse_biology_kernels.csv when a panel is done; panels that are there are left out,
-and no panel is begun after ``--seconds`` of CPU time.
+and no panel is begun after ``--seconds`` of CPU time. Columns 0.0 to 1.0 hold the mean correlation
+within countries over 36 traits, for each share.
 """
 
 import argparse
@@ -70,9 +71,10 @@ def measure(number, n_test=N_TEST, sizes=SIZES, n_genes=200):
                     damage, covariance, values, country, train, test, RATIO
                 )
                 r = studies.within_correlation(values[test], predicted, country[test])
-                for share, mean in zip(SHARES, r.reshape(len(SHARES), -1).mean(1), strict=True):
-                    found.append((number, overlap, n, name, weight, share, mean))
-    return pd.DataFrame(found, columns=["panel", "overlap", "n", "edges", "weight", "share", "r"])
+                means = r.reshape(len(SHARES), -1).mean(axis=1)
+                found.append((number, overlap, n, name, weight, *means))
+    columns = ["panel", "overlap", "n", "edges", "weight", *map(str, SHARES)]
+    return pd.DataFrame(found, columns=columns)
 
 
 def main():

@@ -102,6 +102,8 @@ def recovery(world, share, saliency):
     """Causal pathways among those that a ranking puts first, the dummy left out."""
     causal = world.traits[share].causal_pathways[: world.dummy]
     ranking = saliency[: world.dummy]
+    if not causal.any():
+        return {}
     return {
         "auc": np.nanmean(studies.auc(ranking, causal)),
         "precision": studies.precision(ranking, causal).mean(),

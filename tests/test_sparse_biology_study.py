@@ -75,6 +75,24 @@ def test_shared_effects_leave_the_dummy_alone():
     np.testing.assert_allclose(covariance, 0.6 * same * (1 - np.eye(12)) + np.eye(12))
 
 
+def test_shared_effects_are_those_of_sizes_times_loadings():
+    rng = np.random.default_rng(10)
+    edges = np.concatenate([EDGES, [[0, (EDGES[0, 1] + 1) % 3]]])
+    edges = np.unique(edges[edges[:, 1] != 3], axis=0)
+    loadings = rng.normal(size=(200_000, 3))
+    sizes = rng.gamma(2, size=(200_000, 12)) / np.sqrt(6)
+    member = np.zeros((12, 3))
+    member[edges[:, 0], edges[:, 1]] = 1
+    effects = sizes * (loadings @ member.T)
+    covariance = studies.shared_effects(edges, 12, 3, 2 / 3)
+    placed = member.any(axis=1)
+    simulated = effects.T @ effects / len(effects)
+    np.testing.assert_allclose(
+        covariance[placed][:, placed], simulated[placed][:, placed], atol=0.05
+    )
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
 def test_scores_within_groups_forget_the_groups():
     rng = np.random.default_rng(6)
     groups = np.arange(40) % 4

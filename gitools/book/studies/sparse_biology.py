@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import rankdata
 from torch import nn
@@ -19,6 +20,13 @@ _SMOOTHING, _TINY = 0.99, 1e-8
 def progress(steps, label: str):
     """A bar over long loops, silent where the book is built."""
     return tqdm(steps, desc=label, disable=bool(os.environ.get("GITOOLS_QUIET")))
+
+
+def read_kernels(path) -> pd.DataFrame:
+    """The table of the linear study, one row a panel, condition and share, with its r."""
+    keys = ["panel", "overlap", "n", "edges", "weight"]
+    table = pd.read_csv(path).melt(keys, var_name="share", value_name="r")
+    return table.assign(share=table.share.astype(float))
 
 
 def two_errors(values) -> float:
@@ -89,17 +97,20 @@ def standardised(values, train) -> np.ndarray:
 
 
 def shared_effects(edges, n_genes: int, dummy: int, weight: float) -> np.ndarray:
-    """Covariance [genes, genes] of effects of variance 1 that share a part within pathways.
+    r"""Covariance [genes, genes] of effects that share a part within pathways.
 
-    A share ``weight`` of an effect's variance belongs to the pathway. Genes of the dummy share
+    An effect is the gene's size times the sum of its pathways' loadings: with the share ``weight``
+    that is common to a pathway, M the membership and n_g a gene's number of pathways, it is
+    :math:`(1 - \omega)\, \mathrm{diag}(n_g) + \omega\, M M^\top`. Genes of the dummy share
     nothing.
     """
     member = np.zeros((n_genes, edges[:, 1].max() + 1))
     kept = edges[edges[:, 1] != dummy]
     member[kept[:, 0], kept[:, 1]] = 1
-    together = np.minimum(member @ member.T, 1)
-    np.fill_diagonal(together, 1)
-    return (1 - weight) * np.eye(n_genes) + weight * together
+    alone = np.maximum(member.sum(axis=1), 1)
+    together = member @ member.T
+    np.fill_diagonal(together, alone)
+    return (1 - weight) * np.diag(alone) + weight * together
 
 
 def kernel_predictions(B, covariance, Y, groups, train, test, ratio) -> np.ndarray:
