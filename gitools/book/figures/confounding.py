@@ -27,7 +27,7 @@ def draw_manhattan(log_p, blocks) -> None:
         at = blocks % 2 == parity
         axis.plot(order[at], log_p[at], ".", ms=3.5, color=COLORS[color])
     axis.axhline(_LINE, color=COLORS["vermillion"], lw=1.2, ls="--")
-    axis.annotate("5e-8", (len(log_p), _LINE), xytext=(6, -3), textcoords="offset points",
+    axis.annotate("5e-8", (len(log_p), _LINE), xytext=(2, 5), textcoords="offset points",
                   color=COLORS["vermillion"])  # fmt: skip
     axis.set(xlabel="variants, forty blocks side by side", ylabel="−log10 p")
 
@@ -58,6 +58,8 @@ def draw_two_lambdas(panels) -> None:
         _diagonal(axis, axis.get_xlim()[1])
         axis.set(title=title, xlabel="expected −log10 p")
         axis.legend(loc="upper left", markerscale=2.5, handletextpad=0.1)
+        axis.set_xlim(-0.15, None)
+    axes[-1].legend(loc="center right", markerscale=2.5, handletextpad=0.1)
     axes[0].set_ylabel("observed −log10 p")
 
 
@@ -68,8 +70,9 @@ def draw_rotated(eigenvalues, squares, h, scale) -> None:
     axis.loglog(eigenvalues[kept], squares[kept], ".", ms=4, color=COLORS["blue"], alpha=0.5, mew=0)
     x = np.geomspace(eigenvalues[kept].min(), eigenvalues.max(), 200)
     axis.plot(x, scale * (h * x + 1 - h), color=COLORS["vermillion"])
-    axis.annotate("fitted variance", (x[60], scale * (h * x[60] + 1 - h)), xytext=(0, 10),
-                  textcoords="offset points", color=COLORS["vermillion"])  # fmt: skip
+    axis.annotate("fitted variance", (x[-1], scale * (h * x[-1] + 1 - h)), xytext=(4, -16),
+                  textcoords="offset points", color=COLORS["vermillion"], ha="right",
+                  va="top")  # fmt: skip
     axis.annotate("the towns", (eigenvalues.max(), squares[eigenvalues.argmax()]), xytext=(-8, -4),
                   textcoords="offset points", ha="right")  # fmt: skip
     axis.set(xlabel="eigenvalue of the kinship matrix", ylabel="squared trait along it",
@@ -93,14 +96,15 @@ def draw_rates(names, worlds, *, level=0.05, xlabel="share of null variants with
     NaN leaves a place empty.
     """
     height = 0.9 + 0.33 * len(names)
-    _, axes = plt.subplots(1, len(worlds), figsize=(7.6, height), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(worlds), figsize=(7.6, height), sharey=True, squeeze=False)
     rows = np.arange(len(names))[::-1]
     for axis, (title, (means, errors)) in zip(axes[0], worlds.items(), strict=True):
         if level is not None:
             axis.axvline(level, color=COLORS["grey"], ls="--", lw=1)
         axis.errorbar(means, rows, xerr=errors, fmt="o", color=COLORS["blue"], capsize=3)
-        axis.set(title=title, xlabel=xlabel, xlim=(0, None), ylim=(-0.6, len(names) - 0.4))
+        axis.set(title=title, xlim=(0, None), ylim=(-0.6, len(names) - 0.4))
     axes[0, 0].set_yticks(rows, names)
+    figure.supxlabel(xlabel, fontsize="medium")
 
 
 def draw_lost_power(differences, curves) -> None:
