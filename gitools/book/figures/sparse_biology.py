@@ -103,12 +103,10 @@ def draw_weights(weights, gains) -> None:
     for axis, (title, lines) in zip(axes, gains.items(), strict=True):
         axis.axhline(0, color=COLORS["grey"], lw=0.8)
         for (share, gain), color in zip(lines.items(), _SHARES, strict=True):
-            axis.plot(weights, gain, color=COLORS[color])
-            axis.annotate(f"{share:.0%}", (weights[-1], gain[-1]), xytext=(4, 0),
-                          textcoords="offset points", va="center", fontsize=8.5,
-                          color=COLORS[color])  # fmt: skip
-        axis.set(title=title, xlabel="weight of the pathways", xlim=(0, 1.14))
+            axis.plot(weights, gain, color=COLORS[color], label=f"{share:.0%}")
+        axis.set(title=title, xlabel="weight of the pathways", xlim=(0, 1), ylim=(-0.1, 0.06))
         axis.set_xticks([0, 0.5, 1])
+    axes[1].legend(title="causal genes\nin pathways", loc="lower left")
     axes[0].set_ylabel("gain in r over genes alone")
 
 
