@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
+import itertools
 import time
 from functools import cache
 from pathlib import Path
@@ -86,17 +87,31 @@ def draw(number: int, n_plants: int, n_genes: int) -> Data:
     folds = stream(2, *key).permutation(np.arange(n_plants) % N_FOLDS)
     traits = {}
     for k, architecture in enumerate(ARCHITECTURES):
-        rng = stream(3, *key, k)
-        traits[architecture] = simulate_ionome(
-            panel,
-            architecture,
-            n_traits=N_TRAITS,
-            heritability=rng.permutation(HERITABILITIES),
-            random_state=rng,
-        )
+        traits[architecture] = draw_traits(panel, architecture, (3, *key, k))
     # One mean and one standard deviation over all plants, as in the paper: no label is looked at.
     genes = distinct_genes(standardise(panel.tensor, "global"))
     return Data(panel, folds, traits, genes)
+
+
+def draw_traits(panel, architecture: str, key):
+    """Traits of one architecture, drawn again where one of them has no variance to be predicted.
+
+    In a small genome it happens that no causal gene of a trait varies within countries.
+    """
+    for attempt in itertools.count():
+        rng = stream(*key, *([attempt] if attempt else []))
+        heritability = rng.permutation(HERITABILITIES)
+        try:
+            return simulate_ionome(
+                panel,
+                architecture,
+                n_traits=N_TRAITS,
+                heritability=heritability,
+                random_state=rng,
+            )
+        except ValueError:
+            if attempt == 20:
+                raise
 
 
 def targets_of(data: Data, architectures, permuted: bool, key) -> dict:
