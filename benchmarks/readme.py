@@ -147,6 +147,13 @@ def hidden_markov_table():
     return table(["chains", "positions", "features", "gitools, s", "hmmlearn, s", "ratio"], lines)
 
 
+def galiana_step_table():
+    """A training step with each distinct gene computed once, against the plain model."""
+    keys = ["batch", "distinct_share", "seconds_ours", "seconds_plain", "time_ratio"]
+    lines = [[row[key] for key in keys] for row in rows_of("galiana_step")]
+    return table(["batch", "distinct share", "gitools, s", "plain, s", "ratio"], lines)
+
+
 def pipeline_table():
     """The chain on files of growing size."""
     keys = ["blocks", "genes", "seconds", "peak_mb", "variants_per_second", "genes_per_second"]
@@ -174,6 +181,7 @@ TABLES = {
     "neural_speed": neural_speed_table,
     "principal_components": principal_components_table,
     "hidden_markov": hidden_markov_table,
+    "galiana_step": galiana_step_table,
     "pipeline": pipeline_table,
     "notebooks": notebooks_table,
 }

@@ -44,6 +44,7 @@ def test_tables_are_those_of_the_benchmarks():
         "dirichlet_process",
         "neural_speed",
         "principal_components",
+        "galiana_step",
         "notebooks",
     ],
 )
