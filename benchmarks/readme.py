@@ -64,6 +64,17 @@ def marginal_regression_table():
     return against("marginal_regression", "linregress loop", ["n", "p"], "seconds_linregress")
 
 
+def mixed_model_table():
+    """The mixed-model scan beside GEMMA and a search on the dense likelihood."""
+    keys = ["method", "seconds", "ratio", "worst_error", "peak_mb"]
+    lines = [
+        [row["data"], f"{int(row['n']):,} × {int(row['p']):,}", *(row[key] or "–" for key in keys)]
+        for row in rows_of("mixed_model")
+    ]
+    header = ["data", "people × variants", "method", "s", "ratio", "worst error", "MB"]
+    return table(header, lines)
+
+
 def coordinate_descent_table():
     """Elastic net on summary statistics against scikit-learn's Gram path."""
     keys = ["p", "l1_ratio", "within"]
@@ -173,6 +184,7 @@ def notebooks_table():
 TABLES = {
     "em": em_table,
     "marginal_regression": marginal_regression_table,
+    "mixed_model": mixed_model_table,
     "coordinate_descent": coordinate_descent_table,
     "susie": susie_table,
     "gibbs": gibbs_table,
