@@ -114,6 +114,7 @@ def test_most_severe_of_a_gene_and_every_gene(tmp_path):
     told = [
         ann("T", "intron_variant", "A"),
         ann("T", "missense_variant&splice_region_variant", "A"),
+        ann("T", "downstream_gene_variant", "A"),
         ann("T", "5_prime_UTR_variant", "B"),
         ann("T", "upstream_gene_variant", "nobody"),
     ]

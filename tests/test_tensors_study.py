@@ -108,7 +108,7 @@ def test_the_small_file_and_its_calls_are_one(tmp_path):
         (figures.draw_types, ({"a": {"UTR3": 1.0}, "b": {"UTR3": 2.0}},)),
         (figures.draw_missing, (np.array([0.1, 0.2]), np.array([5, 6]), ["a", "b"])),
         (figures.draw_receptors, (np.ones((5, 2, 3), dtype=int), list("xyz"), ["T", "A"])),
-        (figures.draw_pairs, (np.eye(2), np.eye(2), ["a", "b"])),
+        (figures.draw_pairs, ({"p": [0, 1]}, {"q": [1, 1]}, ["a", "b"])),
         (figures.draw_shares, (np.arange(3) / 2, np.ones((4, 3)), np.ones((4, 3)), 0.9)),
         (figures.draw_scales, ({"a": np.ones(2), "b": np.ones(2)}, list("xy"), ["a", "b"])),
         (figures.draw_rejections, ({"a": (0.05, 0.04, 0.06)}, 0.05)),

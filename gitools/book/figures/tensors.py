@@ -28,11 +28,19 @@ def draw_gene(parts, variants, distance) -> None:
         level = 0.75 + 0.45 * (k % 3)
         axes.plot([position, position], [0.05, level], color=COLORS["vermillion"], lw=1)
         axes.plot(position, 0.05, "v", color=COLORS["vermillion"], ms=4)
-        axes.annotate(label, (position, level), ha="center", va="bottom", fontsize=8.5)
+        axes.annotate(label, (position, level), ha=_side(k, variants), va="bottom", fontsize=8.5)
     axes.annotate("upstream", (first - distance / 2, -0.5), ha="center", color=COLORS["grey"])
     axes.annotate("downstream", (last + distance / 2, -0.5), ha="center", color=COLORS["grey"])
     axes.set(ylim=(-0.75, 2.1), yticks=[], xlabel="base pairs")
     axes.spines["left"].set_visible(False)
+
+
+def _side(k, variants):
+    """Alignment of a label: away from a neighbour that stands close."""
+    places = [position for position, _ in variants]
+    if k + 1 < len(places) and places[k + 1] - places[k] < 100:
+        return "right"
+    return "left" if k and places[k] - places[k - 1] < 100 else "center"
 
 
 def draw_histograms(counts, plants, types) -> None:
@@ -49,19 +57,6 @@ def draw_histograms(counts, plants, types) -> None:
     figure.align_labels()
 
 
-def draw_tensor(tensor) -> None:
-    """A tensor [plants, genes, types] as one slice for each of a few plants."""
-    figure, axes = plt.subplots(1, 3, figsize=(7.4, 3.4), sharey=True)
-    top = np.log1p(tensor[:3].max())
-    for k, one in enumerate(axes):
-        image = one.imshow(np.log1p(tensor[k]), cmap="Blues", vmin=0, vmax=top, aspect="auto")
-        one.set(title=f"plant {k + 1}", xlabel="type")
-    axes[0].set_ylabel("gene")
-    bar = figure.colorbar(image, ax=axes, shrink=0.85, label="variants")
-    ticks = [n for n in (0, 1, 3, 10, 30) if np.log1p(n) <= top]
-    bar.set_ticks(np.log1p(ticks), labels=[str(n) for n in ticks])
-
-
 def draw_types(shares) -> None:
     """Mean number of variants a plant: name of group to {type: number}, as paired bars."""
     types = list(next(iter(shares.values())))
@@ -74,7 +69,7 @@ def draw_types(shares) -> None:
     axes.set_yticks(at, types)
     axes.invert_yaxis()
     axes.set_xlabel("variants an accession carries, mean")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right")
 
 
 def draw_missing(missing, counts, groups) -> None:
@@ -88,44 +83,53 @@ def draw_missing(missing, counts, groups) -> None:
     axes.legend()
 
 
-def draw_receptors(counts, types, genes) -> None:
-    """For two genes, the share of accessions with 0, 1, 2, ... variants of each type.
+def draw_receptors(counts, types, genes, most=5) -> None:
+    """For two genes, the number of accessions with 0, 1, 2, ... variants of each type.
 
     Parameters
     ----------
     counts : int array of shape (n, 2, types)
     types, genes : sequences of str
+    most : int
+        The last column is for this many variants and more.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.4), sharey=True)
-    most = int(counts.max())
+    figure, axes = plt.subplots(1, 2, figsize=(8.0, 3.6), sharey=True)
     for k, one in enumerate(axes):
-        table = np.array([np.bincount(column, minlength=most + 1) for column in counts[:, k].T])
+        shown = np.minimum(counts[:, k], most).T
+        table = np.array([np.bincount(column, minlength=most + 1) for column in shown])
         shares = table / len(counts)
         image = one.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for t, c in np.argwhere(table > 0):
             color = "white" if shares[t, c] > 0.6 else COLORS["black"]
-            one.text(c, t, table[t, c], ha="center", va="center", fontsize=7, color=color)
-        one.set(title=genes[k], xlabel="variants of the type", xticks=range(most + 1))
+            one.text(c, t, table[t, c], ha="center", va="center", fontsize=8, color=color)
+        labels = [*map(str, range(most)), f"{most} or more"]
+        one.set(title=genes[k], xlabel="variants of the type")
+        one.set_xticks(range(most + 1), labels, fontsize=8.5)
     axes[0].set_yticks(range(len(types)), types)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of accessions")
 
 
-def draw_pairs(first, second, labels) -> None:
-    """Two chromosomes' worth of variants [plants, variants] that give equal counts."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 2.2))
-    for one, haplotypes, title in zip(axes, (first, second), labels, strict=True):
-        rows, columns = haplotypes.shape
-        for i in range(rows):
-            one.plot([-0.6, columns - 0.4], [i, i], color=COLORS["grey"], lw=1)
-            for j in range(columns):
-                face = COLORS["vermillion"] if haplotypes[i, j] else "white"
-                one.plot(j, i, "o", ms=11, mfc=face, mec=COLORS["vermillion"])
-        one.set(title=title, yticks=range(rows), ylim=(rows - 0.4, -0.6), xticks=[])
-        one.set_yticklabels([f"plant {i + 1}" for i in range(rows)])
+def draw_pairs(first, second, titles) -> None:
+    """Plants or copies as rows of variants, carried ones filled.
+
+    Parameters
+    ----------
+    first, second : dict of str to sequence of int
+        Label of a row to 0 or 1 for each variant.
+    titles : two str
+    """
+    _, axes = plt.subplots(1, 2, figsize=(7.4, 2.3))
+    for one, rows, title in zip(axes, (first, second), titles, strict=True):
+        for i, carried in enumerate(rows.values()):
+            one.plot([-0.6, len(carried) - 0.4], [i, i], color=COLORS["grey"], lw=1, zorder=1)
+            for j, filled in enumerate(carried):
+                face = COLORS["vermillion"] if filled else "white"
+                one.plot(j, i, "o", ms=11, mfc=face, mec=COLORS["vermillion"], zorder=2)
+        one.set(title=title, ylim=(len(rows) - 0.4, -0.6), xticks=[])
+        one.set_yticks(range(len(rows)), list(rows))
         one.tick_params(length=0)
         for side in one.spines.values():
             side.set_visible(False)
-    figure.align_labels()
 
 
 def draw_shares(correlations, expected, drawn, any_function) -> None:
@@ -176,18 +180,15 @@ def draw_shares(correlations, expected, drawn, any_function) -> None:
 
 
 def draw_scales(scaled, types, names) -> None:
-    """One gene's mean entry of each type on several scales: name to values [types]."""
-    _, axes = plt.subplots(1, len(names), figsize=(7.6, 3.4), sharey=True)
+    """Standard deviation of each type's entries on several scales: name to values [types]."""
+    figure, axes = plt.subplots(1, len(names), figsize=(7.6, 3.4), sharey=True)
     at = np.arange(len(types))
     for one, name in zip(axes, names, strict=True):
         one.barh(at, scaled[name], color=COLORS["blue"])
         one.set_title(name, fontsize=10)
-        one.axvline(0, color=COLORS["grey"], lw=0.8)
     axes[0].set_yticks(at, types, fontsize=8.5)
     axes[0].invert_yaxis()
-    axes[len(names) // 2].set_xlabel(
-        "standard deviation of the type's entries, over plants and genes"
-    )
+    figure.supxlabel("standard deviation over plants and genes", fontsize=10.5)
 
 
 def draw_rejections(shares, nominal) -> None:
