@@ -55,6 +55,18 @@ def test_side_by_side_is_one_by_one():
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 
 
+def test_each_network_has_its_own_rate():
+    together = studies.SideBySide(_models())
+    weights = [*together.stacked, together.layer.weight, together.layer.bias]
+    schedules = [studies.PlateauSchedule(rate) for rate in (0.5, 0.25, 0.125)]
+    rates = studies._rates(together, weights, schedules)
+    for rate, weight in zip(rates, weights, strict=True):
+        assert torch.broadcast_to(rate, weight.shape).unique().tolist() == [0.125, 0.25, 0.5]
+    edges = [len(model.pathways.weight) for model in _models()]
+    assert rates[-2].tolist() == [0.5] * edges[0] + [0.25] * edges[1] + [0.125] * edges[2]
+    assert rates[-1].tolist() == [0.5] * 4 + [0.25] * 4 + [0.125] * 4
+
+
 def test_kernel_is_ridge_on_genes_where_nothing_is_shared():
     rng = np.random.default_rng(5)
     B, Y, groups = rng.normal(size=(30, 12)), rng.normal(size=(30, 2)), np.arange(30) % 3
@@ -77,8 +89,8 @@ def test_shared_effects_leave_the_dummy_alone():
 
 def test_shared_effects_are_those_of_sizes_times_loadings():
     rng = np.random.default_rng(10)
-    edges = np.concatenate([EDGES, [[0, (EDGES[0, 1] + 1) % 3]]])
-    edges = np.unique(edges[edges[:, 1] != 3], axis=0)
+    twice = [[gene, pathway] for gene in (0, 1) for pathway in (0, 1)]
+    edges = np.unique(np.concatenate([EDGES[EDGES[:, 1] != 3], twice]), axis=0)
     loadings = rng.normal(size=(200_000, 3))
     sizes = rng.gamma(2, size=(200_000, 12)) / np.sqrt(6)
     member = np.zeros((12, 3))
