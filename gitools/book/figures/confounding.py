@@ -70,9 +70,11 @@ def draw_rotated(eigenvalues, squares, h, scale) -> None:
     axis.loglog(eigenvalues[kept], squares[kept], ".", ms=4, color=COLORS["blue"], alpha=0.5, mew=0)
     x = np.geomspace(eigenvalues[kept].min(), eigenvalues.max(), 200)
     axis.plot(x, scale * (h * x + 1 - h), color=COLORS["vermillion"])
-    axis.annotate("fitted variance", (x[-1], scale * (h * x[-1] + 1 - h)), xytext=(4, -16),
+    axis.annotate("fitted variance", (x[-1], scale * (h * x[-1] + 1 - h)), xytext=(-4, 6),
                   textcoords="offset points", color=COLORS["vermillion"], ha="right",
-                  va="top")  # fmt: skip
+                  va="bottom")  # fmt: skip
+    largest = eigenvalues.argmax()
+    axis.plot(eigenvalues[largest], squares[largest], "o", ms=7, color=COLORS["blue"])
     axis.annotate("the towns", (eigenvalues.max(), squares[eigenvalues.argmax()]), xytext=(-8, -4),
                   textcoords="offset points", ha="right")  # fmt: skip
     axis.set(xlabel="eigenvalue of the kinship matrix", ylabel="squared trait along it",
