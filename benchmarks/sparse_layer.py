@@ -21,7 +21,7 @@ from gitools.book.bench import asked_to_be_quick, blas_name, run_table
 from gitools.genomes.layers import SparseLinear
 
 SIZE, QUICK_SIZE = (27_655, 1_273), (500, 40)
-BATCH, REPEATS, CALLS, DENSE_CALLS = 10, 5, 20, 1
+BATCH, REPEATS, CALLS, DENSE_CALLS = 10, 3, 20, 1
 N_OVERLAPPING = 2.2
 COLUMNS = (
     "genes",
