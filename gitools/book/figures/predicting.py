@@ -51,7 +51,8 @@ def draw_likelihood(grid, log_likelihood, best, label) -> None:
     axis.plot(best, 0, "o", color=COLORS["vermillion"])
     axis.annotate(label, (best, 0), xytext=(0, -18), textcoords="offset points", ha="center",
                   color=COLORS["vermillion"])  # fmt: skip
-    axis.set(xlabel="heritability $h$ of the means",
+    axis.axhline(-1.92, color=COLORS["grey"], ls="--", lw=1)
+    axis.set(ylim=(-12, 1), xlabel="heritability $h$ of the means",
              ylabel="log-likelihood below its best")  # fmt: skip
 
 
@@ -126,8 +127,8 @@ def draw_ceilings(reliability, second, genes, gblup, errors) -> None:
     axis.plot(reliability, second, "s", color=COLORS["blue"])
     axis.errorbar(reliability, gblup, yerr=errors, fmt="D-", ms=4, color=COLORS["vermillion"])
     for text, x, y, offset, color in (
-        ("true genetic values", 0.3, np.sqrt(0.3), (-8, 8), "green"),
-        ("a second experiment", 0.5, 0.5, (10, -12), "blue"),
+        ("true genetic values", 0.4, np.sqrt(0.4), (-8, 10), "green"),
+        ("a second\nexperiment", 0.8, 0.8, (10, -22), "blue"),
         ("GBLUP", reliability[-1], gblup[-1], (8, -4), "vermillion"),
     ):
         axis.annotate(text, (x, y), xytext=offset, textcoords="offset points",
