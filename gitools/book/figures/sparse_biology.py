@@ -106,7 +106,10 @@ def draw_weights(weights, gains) -> None:
             axis.plot(weights, gain, color=COLORS[color], label=f"{share:.0%}")
         axis.set(title=title, xlabel="weight of the pathways", xlim=(0, 1), ylim=(-0.1, 0.06))
         axis.set_xticks([0, 0.5, 1])
-    axes[1].legend(title="causal genes\nin pathways", loc="lower left")
+    lines, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(
+        lines, labels, title="causal genes\nin pathways", loc="outside right center"
+    )
     axes[0].set_ylabel("gain in r over genes alone")
 
 
