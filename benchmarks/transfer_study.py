@@ -67,8 +67,8 @@ def missing(size: int) -> list[tuple]:
     groups = []
     plan = [
         (FIRST_PANELS, CORE + FIRST_ONLY),
-        (PANELS, CORE + ADDED),
         (WIDE_PANELS, WIDE),
+        (PANELS, CORE + ADDED),
     ]
     for panels, names in plan:
         absent = {r: [name for name in names if (name, r) not in done] for r in panels}

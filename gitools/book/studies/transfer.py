@@ -463,6 +463,23 @@ def linear_study(blup, reliabilities, rho, rng, *, n=100, n_markers=200, replica
     return found
 
 
+def printed_scores() -> pd.DataFrame:
+    """The ionome paper's table: correlations on seeds and leaves, and weights."""
+    return pd.DataFrame(
+        {
+            "Galiana": (0.202, 0.196, 1_443_747),
+            "transf50": (0.202, 0.217, 1_443_747),
+            "transf30": (0.180, 0.225, 1_443_747),
+            "frozen200": (0.095, 0.100, 17_836),
+            "frozen500": (0.105, 0.138, 44_536),
+            "BMSNN100": (0.173, 0.216, 163_996),
+            "BMSNN50": (0.172, 0.182, 98_396),
+            "GPSNN": (-0.012, 0.021, 21_036),
+        },
+        index=["seed", "leaf", "weights"],
+    ).T
+
+
 def read_table(path) -> pd.DataFrame:
     """The study's table."""
     return pd.read_csv(path)
@@ -477,6 +494,20 @@ def scores(table, setting, method, epoch=None) -> pd.Series:
     if chosen.empty:
         raise ValueError(f"setting, method, epoch: no rows of {setting!r}, {method!r}, {epoch!r}.")
     return chosen.set_index("replicate").r.sort_index()
+
+
+def main_methods(table) -> dict:
+    """Scores by replicate of the methods that are compared in the base setting."""
+    return {
+        "GBLUP": scores(table, "scratch", "GBLUP"),
+        "GBLUP with T1": scores(table, "base", "GBLUP with T1"),
+        "GBLUP on T1 alone": scores(table, "base", "GBLUP on T1"),
+        "from scratch": scores(table, "scratch", "scratch"),
+        "transf50": scores(table, "base", "fine-tuned", EPOCHS),
+        "transf30": scores(table, "base", "fine-tuned", EARLY),
+        "frozen500": scores(table, "base", "frozen500"),
+        "frozen200": scores(table, "base", "frozen200"),
+    }
 
 
 def mean_and_half(values) -> tuple:
