@@ -97,22 +97,13 @@ def draw_maps(maps, country, n_large=7) -> None:
 def draw_promises(estimates, truth) -> None:
     """Name to estimates [data sets] beside what a new country gives [data sets]."""
     _, axis = plt.subplots(figsize=(5.6, 4.0))
-    low, high = min(np.min(truth), 0), max(np.max(v) for v in (*estimates.values(), truth))
+    both = [*estimates.values(), truth]
+    low, high = min(map(np.min, both)), max(map(np.max, both))
     axis.plot([low, high], [low, high], color=COLORS["grey"], lw=1, ls="--")
     for k, (name, values) in enumerate(estimates.items()):
         axis.plot(values, truth, "o", ms=4.5, mew=0, alpha=0.7, color=_color(k), label=name)
     axis.set(xlabel="r within countries, estimated", ylabel="r in the new country, got")
     axis.legend(loc="lower right", handletextpad=0.1)
-
-
-def draw_objectives(means, errors) -> None:
-    """Name to mean r, and to half width of its interval, of the four objectives."""
-    _, axis = plt.subplots(figsize=(6.4, 2.5))
-    at = np.arange(len(means))[::-1]
-    axis.errorbar(list(means.values()), at, xerr=list(errors.values()), fmt="o", capsize=3,
-                  color=COLORS["blue"])  # fmt: skip
-    axis.set(yticks=at, yticklabels=list(means), xlabel="correlation within environments",
-             xlim=(0, None), ylim=(-0.6, len(means) - 0.4))  # fmt: skip
 
 
 def draw_scan(places, curves, thresholds, genes) -> None:
@@ -132,6 +123,7 @@ def draw_scan(places, curves, thresholds, genes) -> None:
                           xytext=(3, -11), textcoords="offset points",
                           color=COLORS["vermillion"])  # fmt: skip
         axis.set(ylabel="$-\\log_{10} p$", title=name)
+        axis.margins(y=0.22)
     np.atleast_1d(axes)[-1].set_xlabel("place in the genome, Mb; chromosomes in turn")
 
 
@@ -180,12 +172,17 @@ def draw_exceeding(levels, curves, bound) -> None:
     _, axis = plt.subplots(figsize=(6.2, 3.3))
     axis.axvline(bound[0], color=COLORS["grey"], ls="--", lw=1)
     axis.axvline(bound[1], color=COLORS["black"], ls="--", lw=1)
-    for text, at, color in (("replicates'\nbound", bound[0], "grey"),
-                            ("genetic\nceiling", bound[1], "black")):  # fmt: skip
-        axis.annotate(text, (at, 0.12), xytext=(-4, 0), textcoords="offset points", ha="right",
+    labels = (
+        ("replicates'\nbound", bound[0], 0.82, "grey"),
+        ("genetic\nceiling", bound[1], 0.12, "black"),
+    )
+    for text, at, height, color in labels:
+        axis.annotate(text, (at, height), xytext=(-4, 0), textcoords="offset points", ha="right",
                       color=COLORS[color], fontsize=9)  # fmt: skip
     for k, (name, values) in enumerate(curves.items()):
         axis.plot(levels, values, "o-", ms=4, color=_color(k), label=name)
-    axis.legend(loc="center right", bbox_to_anchor=(1.0, 0.62))
+    axis.legend(
+        loc="center right", bbox_to_anchor=(0.98, 0.5), frameon=True, framealpha=1, edgecolor="none"
+    )
     axis.set(xlabel="true correlation of the predictor", ylabel="share of scores above the bound",
              ylim=(-0.03, 1.05))  # fmt: skip
