@@ -165,6 +165,13 @@ def galiana_step_table():
     return table(["batch", "distinct share", "gitools, s", "plain, s", "ratio"], lines)
 
 
+def sparse_layer_table():
+    """The sparse layer beside a dense one with a mask, at the size of a genome."""
+    keys = ["method", "milliseconds", "time_ratio", "peak_mb", "memory_ratio"]
+    lines = [[f"{int(row['edges']):,}", *(row[k] for k in keys)] for row in rows_of("sparse_layer")]
+    return table(["edges", "method", "ms", "ratio", "MB", "ratio of memory"], lines)
+
+
 def pipeline_table():
     """The chain on files of growing size."""
     keys = ["blocks", "genes", "seconds", "peak_mb", "variants_per_second", "genes_per_second"]
@@ -194,6 +201,7 @@ TABLES = {
     "principal_components": principal_components_table,
     "hidden_markov": hidden_markov_table,
     "galiana_step": galiana_step_table,
+    "sparse_layer": sparse_layer_table,
     "pipeline": pipeline_table,
     "notebooks": notebooks_table,
 }
