@@ -103,7 +103,7 @@ def draw_promises(estimates, truth) -> None:
     for k, (name, values) in enumerate(estimates.items()):
         axis.plot(values, truth, "o", ms=4.5, mew=0, alpha=0.7, color=_color(k), label=name)
     axis.set(xlabel="r within countries, estimated", ylabel="r in the new country, got")
-    axis.legend(loc="lower right", handletextpad=0.1)
+    axis.legend(loc="upper left", handletextpad=0.1, markerscale=1.4)
 
 
 def draw_scan(places, curves, thresholds, genes) -> None:
