@@ -305,7 +305,7 @@ def _vcf_class():
     except ImportError as error:
         raise ImportError(
             "source: reading VCF files needs the package cyvcf2, which has no build for Windows; "
-            "install it, or hand over calls with gitools.genomes.call_chunks"
+            "install it, or hand over calls with gitools.genomes.variant_files.call_chunks"
         ) from error
     return VCF
 
