@@ -349,10 +349,14 @@ def main(arguments=None) -> pd.DataFrame:
     run = Run(panel, options.folder, options.device, options.minutes, options.epochs)
     found = {}
     tasks = [(model, fold) for fold in range(options.folds) for model in options.models]
-    try:
-        for model, fold in tqdm(tasks, disable=bool(os.environ.get("GITOOLS_QUIET"))):
+    late = False
+    for model, fold in tqdm(tasks, disable=bool(os.environ.get("GITOOLS_QUIET"))):
+        try:
             found.setdefault(model, {})[fold] = run.predictions(model, fold)
-    except OutOfTime:
+        except OutOfTime:
+            # What is finished is still read, so that the table knows it.
+            late = True
+    if late:
         print("out of time; run the same command again to go on")
     table = report(run, options.models, found)
     table.to_csv(options.table, index=False, float_format="%.4g")
