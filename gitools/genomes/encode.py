@@ -83,7 +83,8 @@ def encode(
     Parameters
     ----------
     source : path or iterable of Chunk
-        A VCF file (plain, gzip or bgzip), or chunks of calls (`gitools.genomes.variant_files.call_chunks`).
+        A VCF file (plain, gzip or bgzip), or chunks of calls
+        (`gitools.genomes.variant_files.call_chunks`).
     out : path
         Folder to write; it holds a zarr group (format 3). It appears when all is done: an
         interrupted run leaves no `out`, and the next one begins anew.
