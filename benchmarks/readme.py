@@ -172,6 +172,14 @@ def sparse_layer_table():
     return table(["edges", "method", "ms", "ratio", "MB", "ratio of memory"], lines)
 
 
+def folds_together_table():
+    """Networks trained side by side against the same ones trained one after the other."""
+    keys = ["plants", "genes", "networks", "together_s", "apart_s", "ratio"]
+    lines = [[row[key] for key in keys] for row in rows_of("folds_together")]
+    header = ["plants", "genes", "networks", "side by side, s", "one by one, s", "ratio"]
+    return table(header, lines)
+
+
 def pipeline_table():
     """The chain on files of growing size."""
     keys = ["blocks", "genes", "seconds", "peak_mb", "variants_per_second", "genes_per_second"]
@@ -202,6 +210,7 @@ TABLES = {
     "hidden_markov": hidden_markov_table,
     "galiana_step": galiana_step_table,
     "sparse_layer": sparse_layer_table,
+    "folds_together": folds_together_table,
     "pipeline": pipeline_table,
     "notebooks": notebooks_table,
 }
