@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 # What the README's tables hold. The chapters' own studies are run by the commands they quote.
 BENCHMARKS := em.py marginal_regression.py coordinate_descent.py susie.py gibbs.py \
   gene_p_values.py dirichlet_process.py "neural_shrinkage.py speed" \
-  principal_components.py hidden_markov.py pipeline.py notebooks.py
+  principal_components.py hidden_markov.py mixed_model.py galiana_step.py sparse_layer.py \
+  folds_together.py pipeline.py notebooks.py
 
 # One thread: results and times then don't depend on the machine's number of cores.
 export OMP_NUM_THREADS := 1
