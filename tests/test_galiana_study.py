@@ -1,9 +1,11 @@
 """Networks side by side learn what each would learn alone, and the scores are what they say."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
+from gitools.book.figures import galiana as figures
 from gitools.book.studies import galiana as studies
 from gitools.genomes.training import predict, train
 from gitools.structure import within_group_correlation
@@ -113,3 +115,25 @@ def test_a_panel_has_disjoint_plants_and_counts_damage():
         rows = panel.country == country
         assert np.array_equal(np.sort(shuffled[rows], axis=0), np.sort(panel.traits[rows], axis=0))
     assert not np.array_equal(shuffled, panel.traits)
+
+
+def test_figures_draw_what_they_are_given():
+    rng = np.random.default_rng([53, 905])
+    values = rng.uniform(0.2, 0.9, (4, 6))
+    figures.draw_plant(rng.poisson(0.3, (9, 17)), [str(k) for k in range(17)])
+    figures.draw_curves({"one": (np.arange(1, 7), values[0], values[1])})
+    figures.draw_speed((values[0], values[1]), (values[2], values[3]), 0.4)
+    figures.draw_pairs({"a": values[:2], "b": values[2:]})
+    figures.draw_widths([2, 10, 50, 200], values, values / 2, values[0])
+    figures.draw_learning([100, 200, 400], {"Galiana": values[:3], "ridge": values[1:]})
+    figures.draw_differences({"dropout": values[0] - values[1], "alone": values[2] - values[3]})
+    figures.draw_saliency(values[0], values[0] > 0.5)
+    figures.draw_precision({"saliency": values[0], "burden": values[1]}, 0.1)
+    figures.draw_leak({"true": values[:2], "shuffled": values[2:]})
+    drawn = [plt.figure(number) for number in plt.get_fignums()]
+    assert len(drawn) == 10
+    for figure in drawn:
+        assert all(axes.get_xlabel() for axes in figure.axes if axes.get_label() != "<colorbar>")
+    bars = drawn[7].axes[0].patches
+    assert sorted(bar.get_height() for bar in bars) == pytest.approx(sorted(values[0]))
+    plt.close("all")
