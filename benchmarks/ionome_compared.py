@@ -405,9 +405,9 @@ def plan(n_panels: int, parts) -> list[Job]:
         wanted = {"networks": list(NETWORKS), "linear": ["linear", "truth", "elastic net"]}
         for group in ("linear", "networks"):
             jobs += [Job(k, N_PLANTS, part) for part in wanted[group] if group in parts]
-        if "null" in parts and k < n_panels // 2:
+        if "null" in parts and 2 * k < n_panels:
             jobs += [Job(k, N_PLANTS, part, "permuted") for part in NULL_PARTS]
-        if "sizes" in parts and k < n_panels // 2:
+        if "sizes" in parts and 2 * k < n_panels:
             jobs += [Job(k, n, p) for n in SIZES for p in ("linear", "truth", "Galiana")]
     return jobs
 

@@ -1,6 +1,7 @@
 """Scores, nulls and stacked networks behind the comparison of chapter 56."""
 
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -243,11 +244,14 @@ def test_study_writes_each_row_once_and_goes_on(study, tmp_path, monkeypatch):
     monkeypatch.setattr(study, "EARLY", 1)
     monkeypatch.setattr(study, "N_PLANTS", 60)
     monkeypatch.setattr(study, "N_GENES", 20)
+    monkeypatch.setattr(study, "N_TRAITS", 12)
+    monkeypatch.setattr(study, "HERITABILITIES", np.geomspace(0.02, 0.5, 12))
+    monkeypatch.setattr(study, "FIRST_TRAITS", slice(0, 12, 3))
     monkeypatch.setattr(study, "NETWORK_ARCHITECTURES", ("additive",))
     monkeypatch.setattr(
         study, "PARTS", {k: (run, ("additive",)) for k, (run, _) in study.PARTS.items()}
     )
-    monkeypatch.setattr(study, "draw", study.draw.__wrapped__)
+    monkeypatch.setattr(study, "draw", cache(study.draw.__wrapped__))
     monkeypatch.setattr(study.run, "__defaults__", (20,))
     table = tmp_path / "t.csv"
     arguments = ["--panels", "1", "--parts", "networks", "linear", "null", "--table", str(table)]
