@@ -61,7 +61,7 @@ def draw_bias(scores) -> None:
                       xytext=(0, -2 - 13 * k), textcoords="offset points", ha="center",
                       color=_color(k))  # fmt: skip
     axis.margins(y=0.35)
-    axis.axvline(0, color=COLORS["black"], lw=1, ls="--")
+    axis.axvline(0, ymax=0.8, color=COLORS["black"], lw=1, ls="--")
     axis.set(xlabel="correlation within countries, nothing to predict", ylabel="traits")
 
 
