@@ -41,7 +41,7 @@ def draw_speed(made_up, simulated, target) -> None:
     axes.annotate("simulated plants", (simulated[0][-1], simulated[1][-1]), xytext=(8, -13),
                   textcoords="offset points", color=COLORS["vermillion"])  # fmt: skip
     axes.plot([0, 0.5], [target, target], color=COLORS["grey"], lw=1, ls="--")
-    axes.annotate("wanted up to here", (0.5, target), xytext=(4, -4), color=COLORS["grey"],
+    axes.annotate("wanted at most", (0, target), xytext=(4, 5), color=COLORS["grey"],
                   textcoords="offset points")  # fmt: skip
     axes.set(xlabel="distinct vectors in a batch, share", ylabel="time, plain model = 1",
              xlim=(0, 1.03), ylim=(0, None))  # fmt: skip
@@ -57,7 +57,7 @@ def draw_pairs(named) -> None:
         named.items(), ("blue", "orange"), "os", strict=True
     ):
         axes.plot(ridge, network, marker, color=COLORS[color], ms=4.5, label=name)
-    axes.legend(loc="upper left", title="damage counts through")
+    axes.legend(loc="upper left", title="traits")
     axes.set(xlabel="ridge on the tensor (GBLUP)", ylabel="Galiana", xlim=ends, ylim=ends,
              aspect="equal")  # fmt: skip
 
@@ -65,21 +65,21 @@ def draw_pairs(named) -> None:
 def draw_widths(widths, train, test, ridge) -> None:
     """Training and test scores [widths, panels], and ridge's test scores [panels]."""
     _, axes = plt.subplots()
-    for values, color, label in (
-        (train, "blue", "plants it learnt from"),
-        (test, "vermillion", "other plants"),
+    for values, color, label, below in (
+        (train, "blue", "plants it learnt from", 9),
+        (test, "vermillion", "other plants", -34),
     ):
         _with_interval(axes, widths, values, color)
-        axes.annotate(label, (widths[-1], values[-1].mean()), xytext=(0, 9), ha="right",
+        axes.annotate(label, (widths[2], values[2].mean()), xytext=(0, below), ha="center",
                       textcoords="offset points", color=COLORS[color])  # fmt: skip
     axes.axhline(ridge.mean(), color=COLORS["grey"], lw=1, ls="--")
-    axes.annotate("ridge, other plants", (widths[0], ridge.mean()), xytext=(0, 5),
+    axes.annotate("ridge, other plants", (widths[0], ridge.mean()), xytext=(-4, 5),
                   textcoords="offset points", color=COLORS["grey"])  # fmt: skip
     axes.set_xscale("log")
     axes.set_xticks(widths, [str(width) for width in widths])
     axes.minorticks_off()
     axes.set(xlabel="width of the hidden layers", ylabel="correlation within countries",
-             ylim=(0, 1.05))  # fmt: skip
+             ylim=(-0.03, 1.08))  # fmt: skip
 
 
 def draw_learning(sizes, named) -> None:
