@@ -207,6 +207,13 @@ def test_no_group_is_on_both_sides_and_folds_are_balanced(rng):
     assert len(set(zip(alone, groups, strict=True))) == 40
 
 
+def test_the_largest_group_is_placed_first(rng):
+    # Placed last, the group of four would join two of the small ones.
+    for _ in range(20):
+        folds = grouped_folds(rng.permutation([0, 0, 0, 0, 1, 2, 3, 4]), 2, rng)
+        assert np.bincount(folds).tolist() == [4, 4]
+
+
 def distance_km(a, b):
     (lat, lon), (lat2, lon2) = np.radians(a), np.radians(b)
     cosine = np.sin(lat) * np.sin(lat2) + np.cos(lat) * np.cos(lat2) * np.cos(lon - lon2)
