@@ -491,7 +491,7 @@ def test_bad_parameters(arguments, message):
         (-np.eye(2), "sampling_covariance: got a matrix with an eigenvalue"),
         ([[1, 0.9], [0, 1]], "sampling_covariance: .*symmetric"),
         (np.full((2, 2), np.nan), "sampling_covariance: got NaN"),
-        ("none", "sampling_covariance: got no array"),
+        ("none", "sampling_covariance: got str that is no array"),
     ],
 )
 def test_bad_sampling_covariance(noise, message):

@@ -5,32 +5,45 @@ from numbers import Integral, Real
 import numpy as np
 
 
-def check_array(value, name, shape):
+def check_array(value, name, *shapes):
+    """A copy of the value as a finite array of one of the shapes."""
+    expected = " or ".join(str(shape) for shape in shapes)
     try:
         array = np.array(value, dtype=float)
     except (TypeError, ValueError):
         raise ValueError(
             f"{name}: got {type(value).__name__} that is no array of numbers, expected shape "
-            f"{shape}."
+            f"{expected}."
         ) from None
-    if array.shape != shape:
-        raise ValueError(f"{name}: got shape {array.shape}, expected {shape}.")
+    if array.shape not in shapes:
+        raise ValueError(f"{name}: got shape {array.shape}, expected {expected}.")
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: got NaN or infinite entries, expected finite ones.")
     return array
 
 
-def check_integer(value, name, smallest):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < smallest:
-        raise ValueError(f"{name}: got {value!r}, expected an integer of at least {smallest}.")
+def check_integer(value, name, smallest, largest=np.inf):
+    """An integer of any integer type, but no truth value."""
+    integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not integer or not smallest <= value <= largest:
+        top = f" and at most {largest}" if largest < np.inf else ""
+        raise ValueError(f"{name}: got {value!r}, expected an integer of at least {smallest}{top}.")
+
+
+def check_number(value, name, expected, is_allowed):
+    """A finite number that is allowed; `expected` says in words which are."""
+    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    if not number or not is_allowed(value):
+        raise ValueError(f"{name}: got {value!r}, expected a finite number {expected}.")
 
 
 def check_not_negative(value, name):
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < np.inf:
-        raise ValueError(f"{name}: got {value!r}, expected a finite number of at least 0.")
+    """A finite number of at least 0."""
+    check_number(value, name, "of at least 0", lambda number: number >= 0)
 
 
 def generator(random_state):
+    """The numpy Generator that a seed or a Generator stands for."""
     try:
         return np.random.default_rng(random_state)
     except (TypeError, ValueError):

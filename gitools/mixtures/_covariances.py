@@ -6,6 +6,7 @@ FAMILIES = ("full", "diag", "spherical", "tied")
 
 
 def covariance_shape(n_components, n_features, covariance_type):
+    """Shape in which covariances of a family are given and reported."""
     return {
         "full": (n_components, n_features, n_features),
         "tied": (n_features, n_features),
@@ -25,6 +26,7 @@ def expand(covariances, covariance_type, shape):
 
 
 def count_parameters(n_components, n_features, covariance_type):
+    """Free numbers in the weights, means and covariances of a mixture."""
     per_matrix = n_features * (n_features + 1) // 2
     of_covariances = {
         "full": n_components * per_matrix,

@@ -17,6 +17,7 @@ class Scaling:
 
 
 def standardise(X, n_components, covariance_type):
+    """Centre X and bring it to variance 1: each feature, or for spherical ones their mean."""
     observed = ~np.isnan(X)
     if not observed.any(axis=0).all():
         features = np.flatnonzero(~observed.any(axis=0)).tolist()

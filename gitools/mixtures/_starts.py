@@ -79,6 +79,7 @@ def kmeans_start(scaling, n_components, model, rng):
 
 
 def responsibility_start(responsibilities, scaling, model):
+    """The maximisation step from the responsibilities, counted as the first iteration."""
     empty = np.flatnonzero(responsibilities.sum(axis=0) <= 0)
     if len(empty):
         raise ValueError(
@@ -92,6 +93,7 @@ def responsibility_start(responsibilities, scaling, model):
 
 
 def given_start(init, scaling, n_components, model):
+    """Weights, means and covariances in the units of the data, brought to the fitted scale."""
     names = {"weights", "means", "covariances"}
     if set(init) != names:
         raise ValueError(f"init: got keys {sorted(init)}, expected {sorted(names)}.")
@@ -129,6 +131,7 @@ def _check_positive_definite(covariances):
 
 
 def check_responsibilities(init, n_samples, n_components):
+    """Responsibilities (n, K) that are not negative and sum to 1 in each row."""
     responsibilities = check_array(init, "init", (n_samples, n_components))
     sums = responsibilities.sum(axis=1)
     if responsibilities.min() < 0 or not np.allclose(sums, 1, rtol=0, atol=1e-6):

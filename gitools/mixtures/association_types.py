@@ -4,10 +4,11 @@ A type is a set of traits: null, A, B, AB and so on. Several components may be o
 """
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from scipy.special import softmax
+
+from gitools.mixtures._checks import check_number
 
 # Half of the variance of an effect estimated in such a component is then effect, half noise.
 RATIO = 2.0
@@ -162,8 +163,8 @@ def association_types(
     weights, covariances = _parameters(mixture)
     d = covariances.shape[-1]
     names = _trait_names(trait_names, d)
-    _check_number(ratio, "ratio", "above 1", lambda value: value > 1)
-    _check_number(min_weight, "min_weight", "of at least 0", lambda value: value >= 0)
+    check_number(ratio, "ratio", "above 1", lambda value: value > 1)
+    check_number(min_weight, "min_weight", "of at least 0", lambda value: value >= 0)
     rows = None if X is None else _rows(X, d)
     sampling = _sampling(sampling_covariance, d, rows)
     kept = weights >= min_weight
@@ -390,9 +391,3 @@ def _finite(value, name):
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: got NaN or infinite entries, expected finite ones.")
     return array
-
-
-def _check_number(value, name, expected, is_allowed):
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not number or not is_allowed(value):
-        raise ValueError(f"{name}: got {value!r}, expected a finite number {expected}.")

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import logsumexp
@@ -10,6 +9,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gitools.mixtures._checks import check_array, check_integer, check_number, generator
 from gitools.mixtures._stick_ascent import begin, climb, merge, random_starts, refill
 from gitools.mixtures._sticks import (
     OwnNoise,
@@ -175,7 +175,7 @@ class ZeroMeanDPMixture(DensityMixin, BaseEstimator):
             )
         X = self._validate_data(X, reset=True)
         self._check_parameters()
-        rng = _generator(self.random_state)
+        rng = generator(self.random_state)
         unit = _typical_sizes(X)
         rows = _draw_in(X / unit)
         _check_spread(rows)
@@ -278,24 +278,22 @@ class ZeroMeanDPMixture(DensityMixin, BaseEstimator):
 
     def _check_parameters(self):
         for name in ("n_components", "n_init", "max_iter"):
-            _check_integer(getattr(self, name), name)
-        _check_number(self.concentration, "concentration", "above 0", lambda a: a > 0)
-        _check_number(self.tol, "tol", "of at least 0", lambda a: a >= 0)
-        _check_number(
+            check_integer(getattr(self, name), name, 1)
+        check_number(self.concentration, "concentration", "above 0", lambda a: a > 0)
+        check_number(self.tol, "tol", "of at least 0", lambda a: a >= 0)
+        check_number(
             self.min_weight, "min_weight", "of at least 0 and below 1", lambda a: 0 <= a < 1
         )
         if self.prior_dof is not None:
             d = self.n_features_in_
-            _check_number(
-                self.prior_dof, "prior_dof", f"above d - 1 = {d - 1}", lambda a: a > d - 1
-            )
+            check_number(self.prior_dof, "prior_dof", f"above d - 1 = {d - 1}", lambda a: a > d - 1)
 
     def _prior(self, unit):
         d = len(unit)
         dof = d + 2.0 if self.prior_dof is None else float(self.prior_dof)
         if self.prior_scale is None:
             return StickPrior(float(self.concentration), dof, np.eye(d))
-        scale = _check_array(self.prior_scale, "prior_scale", [(d, d)]) / np.outer(unit, unit)
+        scale = check_array(self.prior_scale, "prior_scale", (d, d)) / np.outer(unit, unit)
         _check_covariances(scale, "prior_scale", singular_allowed=False)
         return StickPrior(float(self.concentration), dof, scale)
 
@@ -400,7 +398,7 @@ def _with_noise(rows, sampling_covariance, unit):
     n, d = rows.shape
     if sampling_covariance is None:
         return SharedNoise(rows, np.zeros((d, d)))
-    noise = _check_array(sampling_covariance, "sampling_covariance", [(d, d), (n, d, d)])
+    noise = check_array(sampling_covariance, "sampling_covariance", (d, d), (n, d, d))
     noise = noise / np.outer(unit, unit)
     _check_covariances(noise, "sampling_covariance", singular_allowed=True)
     return SharedNoise(rows, noise) if noise.ndim == 2 else OwnNoise(rows, noise)
@@ -427,37 +425,3 @@ def _check_covariances(matrices, name, singular_allowed):
             f"{name}: got a matrix with an eigenvalue of {smallest:.2g} (in squared typical "
             f"sizes), expected {expected}."
         )
-
-
-def _check_array(value, name, shapes):
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: got no array of numbers, expected shape {shapes[0]}.") from None
-    if array.shape not in shapes:
-        expected = " or ".join(str(shape) for shape in shapes)
-        raise ValueError(f"{name}: got shape {array.shape}, expected {expected}.")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: got NaN or infinite entries, expected finite ones.")
-    return array
-
-
-def _check_integer(value, name):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name}: got {value!r}, expected an integer of at least 1.")
-
-
-def _check_number(value, name, expected, is_allowed):
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not number or not is_allowed(value):
-        raise ValueError(f"{name}: got {value!r}, expected a finite number {expected}.")
-
-
-def _generator(random_state):
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"random_state: got {random_state!r}, expected an integer of at least 0, a numpy "
-            "Generator or None."
-        ) from None

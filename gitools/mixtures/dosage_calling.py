@@ -11,10 +11,10 @@ ratio, on the arcsine square-root scale; the priors here are ours).
 """
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 
+from gitools.mixtures._checks import check_integer, check_number
 from gitools.simulate.arrays import dosage_frequencies, expected_ratio, lowest_inbreeding
 
 # Priors of the logarithms of brightness, background of A and background of B: normal.
@@ -130,10 +130,10 @@ def fit_dosages(
         If an argument has the wrong shape or range.
     """
     angles = _angles(ratios)
-    _check_integer("ploidy", ploidy, 1)
-    _check_integer("max_iter", max_iter, 1)
-    _check_positive("floor", floor)
-    _check_positive("tol", tol)
+    check_integer(ploidy, "ploidy", 1)
+    check_integer(max_iter, "max_iter", 1)
+    check_number(floor, "floor", "above 0", lambda number: number > 0)
+    check_number(tol, "tol", "above 0", lambda number: number > 0)
     if weights not in _WEIGHTS:
         raise ValueError(f"weights: got {weights!r}, expected one of {', '.join(_WEIGHTS)}")
     step = max(1, _BLOCK_ENTRIES // (angles.shape[1] * (ploidy + 1)))
@@ -401,14 +401,3 @@ def _check_weights(weights, shape):
     if not (np.all(weights >= 0) and np.allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)):
         raise ValueError("weights: got a row that is no distribution, expected sums of 1")
     return np.broadcast_to(weights, shape)
-
-
-def _check_integer(name, value, low):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
-        raise ValueError(f"{name}: got {value!r}, expected an integer of at least {low}")
-
-
-def _check_positive(name, value):
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not number or value <= 0:
-        raise ValueError(f"{name}: got {value!r}, expected a positive number")

@@ -14,10 +14,11 @@ components in a normal mixture. Applied Statistics 36, 318-324.
 """
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+from gitools.mixtures._checks import check_integer, check_not_negative, generator
 
 # Rows are worked on in blocks whose arrays stay in the processor's cache.
 _BLOCK_ENTRIES = 2**16
@@ -58,7 +59,7 @@ class RowFits:
 
     def sample(self, n: int, random_state=None) -> np.ndarray:
         """Simulate ``n`` samples from each fitted mixture: float array of shape (R, n)."""
-        rng = np.random.default_rng(random_state)
+        rng = generator(random_state)
         edges = np.cumsum(self.weights, axis=1)[:, None, :-1]
         labels = (rng.random((len(self.weights), n, 1)) > edges).sum(axis=2)
         means = np.take_along_axis(self.means, labels, axis=1)
@@ -139,9 +140,9 @@ def em_rows(
     weights, means, sds = _check_start(weights, means, sds)
     if len(X) not in (1, len(means)):
         raise ValueError(f"X: got {len(X)} rows, expected 1 or one for each of {len(means)} starts")
-    _check_number("floor", floor, 0)
-    _check_number("tol", tol, 0)
-    _check_integer("max_iter", max_iter, 1)
+    check_not_negative(floor, "floor")
+    check_not_negative(tol, "tol")
+    check_integer(max_iter, "max_iter", 1)
     prior = _check_prior(dof, scale)
     centre, unit = X.mean(axis=1, keepdims=True), X.std(axis=1, keepdims=True)
     Z = (X - centre) / unit
@@ -205,7 +206,7 @@ def fit_rows(
         If an argument has the wrong shape or range.
     """
     X = _check_rows(X)
-    _check_integer("n_starts", n_starts, 1)
+    check_integer(n_starts, "n_starts", 1)
     repeated = np.repeat(X, 1 if n_components == 1 else n_starts, axis=0)
     means = start_means(repeated, n_components, init=init, random_state=random_state)
     weights = np.full(means.shape, 1 / n_components)
@@ -256,8 +257,8 @@ def start_means(X, n_components, *, init="k-means++", random_state=None) -> np.n
     Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms, 1027-1035.
     """
     X = _check_rows(X)
-    _check_integer("n_components", n_components, 1, X.shape[1])
-    rng = np.random.default_rng(random_state)
+    check_integer(n_components, "n_components", 1, X.shape[1])
+    rng = generator(random_state)
     if init == "points":
         drawn = rng.random(X.shape).argsort(axis=1)[:, :n_components]
         return np.take_along_axis(X, drawn, axis=1)
@@ -358,9 +359,9 @@ def bootstrap_lrt(
     X = _check_rows(x)
     if len(X) != 1:
         raise ValueError(f"x: got shape {np.shape(x)}, expected (n,)")
-    _check_integer("n_components", n_components, 1)
-    _check_integer("n_bootstrap", n_bootstrap, 1)
-    rng = np.random.default_rng(random_state)
+    check_integer(n_components, "n_components", 1)
+    check_integer(n_bootstrap, "n_bootstrap", 1)
+    rng = generator(random_state)
     settings = {"n_starts": n_starts, "floor": floor, "tol": tol, "max_iter": max_iter}
     null_fit = fit_rows(X, n_components, random_state=rng, **settings)
     repeated = null_fit.take(np.zeros(n_bootstrap, dtype=int))
@@ -395,7 +396,7 @@ def lrt_rows(X, n_components=1, *, random_state=None, **settings) -> np.ndarray:
     ValueError
         If an argument has the wrong shape or range.
     """
-    rng = np.random.default_rng(random_state)
+    rng = generator(random_state)
     smaller = fit_rows(X, n_components, random_state=rng, **settings)
     larger = fit_rows(X, n_components + 1, random_state=rng, **settings)
     return 2 * (larger.log_likelihood - smaller.log_likelihood)
@@ -430,7 +431,7 @@ def count_optima(log_likelihoods, tol=1e-3) -> tuple[np.ndarray, np.ndarray]:
             f"log_likelihoods: got shape {values.shape} or values that are not finite, "
             "expected a finite vector"
         )
-    _check_number("tol", tol, 0)
+    check_not_negative(tol, "tol")
     values = np.sort(values)[::-1]
     first = np.concatenate([[True], -np.diff(values) > tol])
     starts = np.flatnonzero(first)
@@ -582,19 +583,6 @@ def _check_prior(dof, scale):
         raise ValueError("dof: got one of dof and scale, expected both or neither")
     if dof is None:
         return 0.0, 0.0
-    _check_number("dof", dof, 0)
-    _check_number("scale", scale, 0)
+    check_not_negative(dof, "dof")
+    check_not_negative(scale, "scale")
     return dof + 2.0, float(scale)
-
-
-def _check_number(name, value, low):
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not number or value < low:
-        raise ValueError(f"{name}: got {value!r}, expected a number of at least {low}")
-
-
-def _check_integer(name, value, low, high=None):
-    integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not integer or value < low or (high is not None and value > high):
-        top = "" if high is None else f" and at most {high}"
-        raise ValueError(f"{name}: got {value!r}, expected an integer of at least {low}{top}")

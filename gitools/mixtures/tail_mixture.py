@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gitools.mixtures.selection import _check_integer, _check_number, _check_rows, start_means
+from gitools.mixtures._checks import check_integer, check_not_negative
+from gitools.mixtures.selection import _check_rows, start_means
 
 # Weight of the tail at the start: enough to be taken up, too little to take a mode.
 _FIRST_TAIL = 0.1
@@ -104,10 +105,10 @@ def fit_with_tail(
         If an argument has the wrong shape or range, or a row of X is constant.
     """
     X = _check_rows(X)
-    _check_integer("n_starts", n_starts, 1)
-    _check_integer("max_iter", max_iter, 1)
-    _check_number("floor", floor, 0)
-    _check_number("tol", tol, 0)
+    check_integer(n_starts, "n_starts", 1)
+    check_integer(max_iter, "max_iter", 1)
+    check_not_negative(floor, "floor")
+    check_not_negative(tol, "tol")
     if (np.ptp(X, axis=1) == 0).any():
         row = int(np.flatnonzero(np.ptp(X, axis=1) == 0)[0])
         raise ValueError(f"X: got the constant row {row}, expected rows that vary")
