@@ -4,17 +4,12 @@
 
 A data set is a panel of 520 simulated plants with 100 genes, 36 ionome traits and 288 auxiliary
 phenotypes; 200 plants are left out, and networks are trained on nested parts of the others. All
-settings run on the same panels, and networks of one size are trained side by side, which changes
+settings run on the same 20 panels, and networks of one size are trained side by side, which changes
 nothing but the time. Rows are appended to ``benchmarks/transfer_study.csv`` after each group of
 panels, and only what is missing is run: a stopped run goes on where it was.
 
-Planned were 20 panels for all settings and 50 for three of them. When the first four panels had
-taken 208 seconds on a machine that many shared, and before any score had been looked at, the small
-and large panels without shared biology (FIRST_ONLY) were kept to these four, and the rest was cut
-to what the machine would do: CORE on up to 20 panels, the others on up to 8. The settings in ADDED
-were added when the scores of the first four panels were known, to the others. The first four were
-drawn while the simulator was still being worked on; drawn now they are other panels of the same
-make.
+The settings with one replicate were added when the scores of four panels were known, and "more
+plants, 160" when those of thirteen were.
 """
 
 import os
@@ -39,12 +34,12 @@ from gitools.book.studies.transfer import (
 )
 
 TABLE = Path(__file__).with_suffix(".csv")
-PANELS, WIDE_PANELS, FIRST_PANELS = range(4, 20), range(8), range(4)
-CORE = ("scratch", "base", "shared 0", "shared 1", "scratch 80", "shared 1, 80")
-ADDED = ("one replicate, scratch", "one replicate, shared 1")
-FIRST_ONLY = ("shared 0, 80", "shared 0, 320")
-WIDE = tuple(name for name in SETTINGS if name not in CORE + ADDED + FIRST_ONLY)
-LINEAR = ("scratch", "base", "leak", "shared 0", "shared 1", "permuted T1", *ADDED)
+N_PANELS = 20
+LINEAR = (
+    *("scratch", "base", "leak", "shared 0", "shared 1", "permuted T1", "more plants, 160"),
+    *("one replicate, scratch", "one replicate, shared 1"),
+)
+"""Settings in which GBLUP is fitted, too."""
 
 
 def run(panels, names) -> list[dict]:
@@ -60,21 +55,15 @@ def run(panels, names) -> list[dict]:
 
 
 def missing(size: int) -> list[tuple]:
-    """(panels, settings) that the table does not hold yet, in groups of at most `size` panels."""
+    """(panels, settings) that the table does not hold yet, at most `size` panels at once."""
     done = set()
     if TABLE.exists():
         done = set(pd.read_csv(TABLE)[["setting", "replicate"]].itertuples(index=False, name=None))
+    absent = {r: [name for name in SETTINGS if (name, r) not in done] for r in range(N_PANELS)}
     groups = []
-    plan = [
-        (FIRST_PANELS, CORE + FIRST_ONLY),
-        (WIDE_PANELS, WIDE),
-        (PANELS, CORE + ADDED),
-    ]
-    for panels, names in plan:
-        absent = {r: [name for name in names if (name, r) not in done] for r in panels}
-        for wanted in dict.fromkeys(tuple(a) for a in absent.values() if a):
-            these = [r for r in panels if tuple(absent[r]) == wanted]
-            groups += [(these[i : i + size], wanted) for i in range(0, len(these), size)]
+    for wanted in dict.fromkeys(tuple(names) for names in absent.values() if names):
+        these = [r for r in absent if tuple(absent[r]) == wanted]
+        groups += [(these[i : i + size], wanted) for i in range(0, len(these), size)]
     return groups
 
 

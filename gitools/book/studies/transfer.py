@@ -20,7 +20,7 @@ N_GENES, N_TEST, SIZES = 100, 200, (80, 160, 320)
 BASE_SIZE, MANY, FEW = 160, 320, 80
 EPOCHS, EARLY = 50, 30
 CURVE = (1, 2, 5, 10, 20, 30, 40, 50)
-"""Epochs at which the base setting is scored; the others are scored after EARLY and EPOCHS."""
+"""Epochs at which the FOLLOWED settings are scored; the others after EARLY and EPOCHS."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,11 @@ SETTINGS = HEADLINE | {
     "permuted ionome": Setting(ionome="permuted"),
     "one replicate, scratch": Setting(auxiliary="none", ionome="one replicate"),
     "one replicate, shared 1": Setting(shared=1.0, ionome="one replicate"),
+    "more plants, 160": Setting(auxiliary="more plants"),
 }
-"""Every setting of the study by name; HEADLINE runs on more panels than the others."""
+"""Every setting of the study by name."""
+FOLLOWED = (*HEADLINE, "shared 0", "permuted T1", "more plants, 160")
+"""Settings that are scored after each of the CURVE's epochs."""
 
 
 class Plants(NamedTuple):
@@ -308,7 +311,7 @@ def _second_trainings(jobs):
 
         def note(epoch, losses, group=group):
             for job in group:
-                if epoch in (EARLY, EPOCHS) or (epoch in CURVE and job.name in HEADLINE):
+                if epoch in (EARLY, EPOCHS) or (epoch in CURVE and job.name in FOLLOWED):
                     method = "scratch" if job.first is None else "fine-tuned"
                     rows.append(job.rows(job.second, job.inputs, method, epoch))
 
