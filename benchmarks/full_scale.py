@@ -6,7 +6,8 @@ The panel is drawn once and kept in FOLDER: the distinct vectors of counts, and 
 table of which gene of which plant carries which (110 MB instead of 1.9 GB). After every epoch the
 state of the training is kept there too, so that a run that is stopped or killed at any moment goes
 on where it was, to the same result. A GPU is used where there is one. Run it with more
-``--minutes`` as often as you like; the table ``full_scale.csv`` says how far it has come.
+``--minutes`` as often as you like; the table ``full_scale.csv`` says how far it has come, and
+``full_scale_traits.csv`` beside it has the scores trait by trait.
 """
 
 import argparse
@@ -35,7 +36,7 @@ N_FOLDS, EPOCHS, EARLY = 5, 50, 30
 SPARSE_PENALTY = 1e-4
 HERITABILITIES = np.geomspace(0.02, 0.5, 36)
 MODELS = (
-    *("country mean", "GBLUP, tensors", "Galiana", "BMSNN100", "GPSNN"),
+    *("genetic value", "country mean", "GBLUP, tensors", "Galiana", "BMSNN100", "GPSNN"),
     *("BMSNN50", "transf30", "transf50", "frozen200", "frozen500"),
 )
 
@@ -172,6 +173,8 @@ class Run:
         Y, train_rows, panel = self.panel.Y, self.rows(fold), self.panel
         everyone = np.arange(len(Y))
         started = time.perf_counter()
+        if model == "genetic value":
+            return panel.genetic
         if model == "country mean":
             return country_mean_prediction(Y, panel.country, train_rows, everyone)
         if model == "GBLUP, tensors":
@@ -287,22 +290,18 @@ class Run:
             raise OutOfTime
 
 
-def score(panel, predictions: dict) -> tuple[float, float]:
-    """Mean correlation within the seven countries, of leaf and of seed traits, over whole folds."""
+def score(panel, predictions: dict) -> np.ndarray:
+    """Correlation of each trait within the seven countries, over whole folds; leaf traits first."""
     rows = np.isin(panel.folds, list(predictions))
     held_out = np.zeros_like(panel.Y)
     for fold, values in predictions.items():
         held_out[panel.folds == fold] = values[panel.folds == fold]
     if np.bincount(panel.country[rows], minlength=N_SCORED)[:N_SCORED].min() < 3:
-        return np.nan, np.nan
-    scores = trait_scores(
-        panel.Y[rows], held_out[rows], panel.country[rows], folds=panel.folds[rows]
-    )
-    half = scores.size // 2
-    return scores[:half].mean(), scores[half:].mean()
+        return np.full(panel.Y.shape[1], np.nan)
+    return trait_scores(panel.Y[rows], held_out[rows], panel.country[rows], folds=panel.folds[rows])
 
 
-def report(run: Run, models, found: dict) -> pd.DataFrame:
+def report(run: Run, models, scores: dict, folds: dict) -> pd.DataFrame:
     """One row a model: folds and epochs done, seconds an epoch, scores of whole folds."""
     log = pd.DataFrame(columns=["name", "fold", "epoch", "seconds", "device"])
     if run.log.exists():
@@ -312,19 +311,20 @@ def report(run: Run, models, found: dict) -> pd.DataFrame:
     rows = []
     for model in models:
         own = log[log.name == names.get(model, model)]
-        done = found.get(model, {})
-        leaf, seed = score(run.panel, done) if done else (np.nan, np.nan)
+        leaf, seed = np.split(scores[model], 2)
         rows.append(
             {
                 "model": model,
                 "plants": len(run.panel.Y),
                 "genes": run.panel.genes.shape[1],
-                "folds": len(done),
+                "folds": folds[model],
                 "epochs": len(own),
                 "seconds_an_epoch": own.seconds.median() if len(own) else np.nan,
                 "seconds": own.seconds.sum(),
-                "leaf": leaf,
-                "seed": seed,
+                "leaf": leaf.mean(),
+                "leaf_sd": leaf.std(ddof=1),
+                "seed": seed.mean(),
+                "seed_sd": seed.std(ddof=1),
                 "device": ", ".join(sorted(set(own.device))) or "cpu",
                 "threads": torch.get_num_threads(),
                 "machine": platform.machine(),
@@ -347,18 +347,22 @@ def main(arguments=None) -> pd.DataFrame:
     options = parser.parse_args(arguments)
     panel = Panel(options.folder, options.plants, options.genes)
     run = Run(panel, options.folder, options.device, options.minutes, options.epochs)
-    found = {}
+    found = {model: {} for model in options.models}
     tasks = [(model, fold) for fold in range(options.folds) for model in options.models]
     late = False
     for model, fold in tqdm(tasks, disable=bool(os.environ.get("GITOOLS_QUIET"))):
         try:
-            found.setdefault(model, {})[fold] = run.predictions(model, fold)
+            found[model][fold] = run.predictions(model, fold)
         except OutOfTime:
             # What is finished is still read, so that the table knows it.
             late = True
     if late:
         print("out of time; run the same command again to go on")
-    table = report(run, options.models, found)
+    scores = {model: score(panel, done) for model, done in found.items()}
+    traits = pd.DataFrame(scores).rename_axis("trait")
+    traits.to_csv(options.table.with_name(f"{options.table.stem}_traits.csv"), float_format="%.4f")
+    folds = {model: len(done) for model, done in found.items()}
+    table = report(run, options.models, scores, folds)
     table.to_csv(options.table, index=False, float_format="%.4g")
     print(table.to_string(index=False))
     return table
