@@ -69,6 +69,30 @@ def draw_table(means, order, architectures) -> None:
     np.atleast_1d(axes)[0].set_yticks(rows, order)
 
 
+def draw_full_scale(table, printed) -> None:
+    """One panel of the paper's size, filled, and the printed table, hollow: a row a model.
+
+    Both have the index model and the columns seed and leaf; ``printed`` may lack models.
+    """
+    _, axes = plt.subplots(figsize=(6.8, 4.2))
+    rows = dict(zip(table.index, np.arange(len(table))[::-1], strict=True))
+    axes.axvline(0, color=COLORS["grey"], lw=1)
+    for tissue, color, marker, up in (
+        ("seed", "vermillion", "o", 0.12),
+        ("leaf", "green", "s", -0.12),
+    ):
+        for source, own, fill in (
+            ("simulated", table, COLORS[color]),
+            ("printed", printed, "none"),
+        ):
+            heights = [rows[model] + up for model in own.index]
+            axes.plot(own[tissue], heights, marker, color=COLORS[color], mfc=fill, ms=5.5,
+                      label=f"{tissue}, {source}")  # fmt: skip
+    axes.set_yticks(list(rows.values()), list(rows))
+    axes.set(xlabel="correlation within countries, mean over 18 elements")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0, fontsize=9)
+
+
 def draw_radars(scores, ceilings, elements, tissues) -> None:
     """Scores by element: ``scores[tissue][model]`` and ``ceilings[tissue]`` are [elements]."""
     _, axes = plt.subplots(1, len(tissues), figsize=(8.2, 4.4), subplot_kw={"projection": "polar"})
