@@ -11,6 +11,7 @@ import torch
 
 from gitools.book.studies.ionome import (
     PRINTED,
+    blup_on_noise,
     country_scores,
     noise_scatters,
     paired_difference,
@@ -133,6 +134,19 @@ def test_p_values_are_uniform_for_noise_and_small_for_signal():
     assert abs(np.mean(p <= 0.2) - 0.2) < 0.09
     good = permutation_p_values(Y, Y + noise, country, folds, n_permutations=59, random_state=rng)
     assert (good == 1 / 60).all()
+
+
+def test_noise_has_a_centred_numerator_and_a_ratio_slightly_below_zero():
+    found = blup_on_noise(0.2, n_panels=4, n_traits=300, n_permutations=19, random_state=9)
+    n = 4 * 300
+    assert abs(found.numerator.mean()) < 4 / np.sqrt(n)
+    assert -0.04 < found.score.mean() < -0.002
+    assert 0.02 < found.rejected.mean() < 0.15
+
+
+def test_noise_refuses_a_share_that_is_no_share():
+    with pytest.raises(ValueError, match="share"):
+        blup_on_noise(1.0)
 
 
 def test_ceilings_are_what_ideal_predictors_reach(panel):

@@ -9,6 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from gitools.association.mixed_model import kinship
+from gitools.book.studies.simpson import smoother
+from gitools.simulate.plants import simulate_plants
+
 PRINTED = pd.DataFrame(
     [
         ("Galiana", 0.202, 0.079, 0.196, 0.090, 1_443_747),
@@ -135,8 +139,9 @@ def permutation_p_values(
 ) -> np.ndarray:
     """P-value of each trait's score: how often do shuffled plants do as well?
 
-    Held-out plants of one country and one fold are exchangeable if nothing is predicted, whatever
-    the prediction was trained on, so the test is exact.
+    Held-out plants of one country and one fold are exchangeable if nothing is predicted, so for a
+    single fold the test is exact. For several it is an approximation: a shuffled plant would have
+    changed the predictions of the other folds, and nothing is trained again.
 
     Parameters
     ----------
@@ -165,6 +170,64 @@ def permutation_p_values(
         shuffled = y[permute_within(cells, random_state=rng)]
         larger += (shuffled * p * weights).sum(axis=0) >= observed - _ROUNDING
     return np.where(weights.any(axis=0), larger / (1 + n_permutations), np.nan)
+
+
+def blup_on_noise(
+    share,
+    *,
+    n_panels=8,
+    n_traits=400,
+    n_plants=200,
+    n_genes=60,
+    n_permutations=99,
+    random_state=None,
+) -> pd.DataFrame:
+    """Scores and quick tests of BLUP where there is nothing to predict.
+
+    Traits are unrelated normal values, predicted from the kinship of a simulated panel in five
+    random folds, with a share of genetic variance that is set and not estimated.
+
+    Parameters
+    ----------
+    share : float
+        Of the genetic in the variance, above 0 and below 1.
+    n_panels, n_traits, n_plants, n_genes, n_permutations : int
+    random_state : int, sequence of int, numpy Generator or None
+
+    Returns
+    -------
+    DataFrame
+        A row a panel: ``numerator``, the mean over traits of the sum over countries of the
+        numerators of `country_scores`, in standard deviations over traits; ``score``, the mean of
+        `trait_scores`; ``rejected``, the share of `permutation_p_values` of at most 0.05.
+
+    Raises
+    ------
+    ValueError
+        If the share is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share: got {share}, expected a number between 0 and 1")
+    rng = np.random.default_rng(random_state)
+    rows = []
+    for _ in range(n_panels):
+        panel = simulate_plants(n_plants, n_genes, random_state=rng)
+        country, folds = panel.country, rng.permutation(np.arange(n_plants) % 5)
+        Y = rng.standard_normal((n_plants, n_traits))
+        prediction = smoother(kinship(panel.variants), folds, share) @ Y
+        cells, kept = 5 * country + folds, country < N_SCORED
+        products = (centre(Y, cells) * centre(prediction, cells))[kept].sum(axis=0)
+        p = permutation_p_values(
+            Y, prediction, country, folds, n_permutations=n_permutations, random_state=rng
+        )
+        rows.append(
+            {
+                "numerator": products.mean() / products.std(ddof=1),
+                "score": trait_scores(Y, prediction, country, folds=folds).mean(),
+                "rejected": np.mean(p <= 0.05),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _inverse_norms(y, p, country, n_scored):
