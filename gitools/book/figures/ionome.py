@@ -125,7 +125,7 @@ def draw_sizes(sizes, differences) -> None:
     axes.set(xscale="log", xlabel="plants", ylabel="GBLUP less Galiana")
     axes.set_xticks(sizes, [str(s) for s in sizes])
     axes.minorticks_off()
-    axes.legend()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
 
 
 def draw_shares(models, replicate, genetic) -> None:
