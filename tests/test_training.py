@@ -13,8 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from gitools.genomes.distinct import distinct_genes
-from gitools.genomes.models import BMSNN, FrozenHead, Galiana
-from gitools.genomes.together import train_together
+from gitools.genomes.models import Galiana
 from gitools.genomes.training import (
     CHECKPOINT_NAME,
     PlateauSchedule,
@@ -414,92 +413,6 @@ def test_a_gene_without_variation_has_no_saliency():
     x, _ = data()
     x[:, 3] = 2.0
     assert (saliency(galiana(), x)[3] == 0).all()
-
-
-def folds_of(k):
-    return [np.sort(np.random.default_rng([k, i]).permutation(N)[: N - 3 - i]) for i in range(k)]
-
-
-@pytest.mark.parametrize("kind", ["double", "distinct", "heads", "sparse"])
-def test_folds_together_are_folds_apart(kind):
-    x, Y = data()
-    edges = np.column_stack([np.arange(GENES), np.arange(GENES) % 3])
-
-    def new(i):
-        start = torch_generator(np.random.default_rng(i))
-        if kind == "heads":
-            return FrozenHead(8, GENES * TYPES, TASKS, generator=start)
-        if kind == "sparse":
-            with seeded(np.random.default_rng(i)):
-                return BMSNN(edges, GENES, 3, 5, TYPES, TASKS, generator=start)
-        return galiana(i).double() if kind == "double" else galiana(i)
-
-    inputs = {"heads": x.reshape(N, -1), "distinct": distinct_genes(x), "double": x.double()}
-    inputs = inputs.get(kind, x)
-    # RMSprop divides small gradients by their own size, which makes rounding grow.
-    tolerance = 1e-9 if kind == "double" else 5e-3
-    rows, options = folds_of(4), {"epochs": 8, "batch_size": 5, "learning_rate": 0.1}
-    apart, together = [new(i) for i in range(4)], [new(i) for i in range(4)]
-    expected = [
-        train(m, inputs, Y, rows=r, generator=np.random.default_rng(i), **options)
-        for i, (m, r) in enumerate(zip(apart, rows, strict=True))
-    ]
-    generators = [np.random.default_rng(i) for i in range(4)]
-    seen = []
-    found = train_together(
-        together,
-        inputs,
-        Y,
-        rows,
-        generators=generators,
-        on_epoch=lambda epoch, losses: seen.append(losses),
-        **options,
-    )
-    for a, b, m, n in zip(expected, found, apart, together, strict=True):
-        np.testing.assert_allclose(a.losses, b.losses, rtol=tolerance)
-        np.testing.assert_allclose(a.learning_rates, b.learning_rates)
-        np.testing.assert_allclose(predict(m, inputs), predict(n, inputs), atol=tolerance)
-    np.testing.assert_array_equal(np.transpose(seen), [h.losses for h in found])
-    state = np.random.default_rng(0)
-    train(new(0), inputs, Y, rows=rows[0], generator=state, **options)
-    assert state.bit_generator.state == generators[0].bit_generator.state
-
-
-def test_together_each_network_may_have_its_own_data():
-    (x, Y), (x2, Y2) = data(0), data(9)
-    models = [galiana(0), galiana(1)]
-    rows = [np.arange(N), np.arange(N)]
-    generators = [np.random.default_rng(i) for i in range(2)]
-    train_together(models, [x, x2], [Y, Y2], rows, generators=generators, epochs=2)
-    alone = galiana(1)
-    train(alone, x2, Y2, epochs=2, generator=np.random.default_rng(1))
-    np.testing.assert_allclose(predict(alone, x), predict(models[1], x), atol=1e-3)
-
-
-def test_together_refuses_what_it_cannot_do():
-    x, Y = data()
-    rows, rng = [np.arange(N)] * 2, np.random.default_rng
-
-    def run(models, **change):
-        options = {"inputs": x, "targets": Y, "rows": rows, "generators": [rng(0), rng(1)]}
-        options |= change
-        train_together(models, **options, epochs=1)
-
-    pair = [galiana(0), galiana(1)]
-    for models, change, words in [
-        ([], {}, "models: got none"),
-        ([galiana(0), galiana(1, tasks=5)], {}, "models: expected networks of one"),
-        ([galiana(0, 0.5), galiana(1, 0.5)], {}, "models: got networks with dropout"),
-        (pair, {"rows": rows[:1]}, "rows: got 1"),
-        (pair, {"generators": [rng(0)] * 3}, "generators: got 3"),
-        (pair, {"inputs": [x]}, "inputs: got 1"),
-        (pair, {"targets": Y[:, :3]}, "targets: got 3 columns"),
-    ]:
-        with pytest.raises(ValueError, match=words):
-            run(models, **change)
-    one = rng(0)
-    with pytest.raises(ValueError, match="generators: one comes twice"):
-        run(pair, generators=[one, one])
 
 
 def test_state_in_a_checkpoint_is_plain(tmp_path):

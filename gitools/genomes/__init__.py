@@ -11,7 +11,7 @@ from gitools.genomes.evaluation import (
 )
 from gitools.genomes.layers import SparseLinear
 from gitools.genomes.models import BMSNN, GPSNN, FrozenHead, Galiana, count_parameters
-from gitools.genomes.together import train_together
+from gitools.genomes.together import Stack, predict_together, train_together
 from gitools.genomes.training import (
     PlateauSchedule,
     TrainingHistory,
@@ -34,6 +34,7 @@ __all__ = [
     "PlateauSchedule",
     "ReplicateCeilings",
     "SparseLinear",
+    "Stack",
     "TrainingHistory",
     "copy_body",
     "correlations",
@@ -44,6 +45,7 @@ __all__ = [
     "gps_encoding",
     "masked_squared_error",
     "predict",
+    "predict_together",
     "replicate_ceilings",
     "saliency",
     "seeded",
