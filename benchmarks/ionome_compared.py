@@ -38,11 +38,11 @@ from gitools.book.studies.ionome import (
     trait_scores,
     within_country_ceilings,
 )
-from gitools.book.studies.ionome_networks import Stack, predict_stack, train_stack
 from gitools.genomes.distinct import distinct_genes
 from gitools.genomes.evaluation import country_mean_prediction, gps_encoding, standardise_targets
 from gitools.genomes.models import BMSNN, GPSNN, FrozenHead, Galiana
 from gitools.genomes.preprocess import standardise
+from gitools.genomes.together import Stack, predict_together, train_together
 from gitools.genomes.training import torch_generator
 from gitools.simulate.plants import ARCHITECTURES, simulate_ionome, simulate_plants
 
@@ -123,6 +123,13 @@ def targets_of(data: Data, architectures, permuted: bool, key) -> dict:
     return Y
 
 
+def orders_of(generators, rows, epochs: int) -> np.ndarray:
+    """The plants of each network in the order of each epoch, [networks, epochs, plants]."""
+    return np.array(
+        [[g.permutation(r) for _ in range(epochs)] for g, r in zip(generators, rows, strict=True)]
+    )
+
+
 class Runs:
     """The five folds of several sets of traits, side by side: what networks are stacked over."""
 
@@ -138,27 +145,35 @@ class Runs:
         return np.array([standardise_targets(y, t) for y in values.values() for t in self.train])
 
     def fit(self, make, inputs, *, targets=None, weight_decay=1e-6, start=None):
-        """A stack trained from new weights, or from those of another stack but for its head."""
+        """A stack trained from new weights, or from those of another stack but for its head.
+
+        With it its weights after the first epochs.
+        """
         generators = self.rng.spawn(len(self.rows))
         stack = Stack([make(torch_generator(g)) for g in generators])
         if start is not None:
             stack.copy_from(start, leave_out="head")
-        kept = train_stack(
+        early = None
+
+        def keep(epoch, losses):
+            nonlocal early
+            if epoch == EARLY:
+                early = stack.snapshot()
+
+        train_together(
             stack,
             inputs,
             self.targets() if targets is None else targets,
-            self.rows,
-            generators=generators,
-            epochs=EPOCHS,
+            orders=orders_of(generators, self.rows, EPOCHS),
             batch_size=BATCH,
             weight_decay=weight_decay,
-            snapshots=(EARLY,),
+            on_epoch=keep,
         )
-        return stack, kept
+        return stack, early
 
     def predictions(self, stack, inputs) -> dict:
         """Out-of-fold predictions of each set of traits, in the traits' units."""
-        return self.out_of_fold(predict_stack(stack, inputs))
+        return self.out_of_fold(predict_together(stack, inputs))
 
     def out_of_fold(self, values) -> dict:
         """From predictions of all networks for all plants, in training standard deviations."""
@@ -202,13 +217,13 @@ def run_transfer(runs: Runs) -> dict:
         genes,
         targets=runs.targets(auxiliary),
     )
-    tuned, kept = runs.fit(
+    tuned, early = runs.fit(
         lambda g: Galiana(n_genes, n_tasks=N_TRAITS, generator=g), genes, start=first
     )
     found = {"transf50": runs.predictions(tuned, genes)}
-    tuned.flat = kept[EARLY]
+    tuned.restore(early)
     found["transf30"] = runs.predictions(tuned, genes)
-    encoding = torch.from_numpy(predict_stack(first, genes, encoding=True))
+    encoding = list(torch.from_numpy(predict_together(first, genes, encoding=True)))
     for hidden in (200, 500):
         head, _ = runs.fit(
             lambda g, hidden=hidden: FrozenHead(hidden, n_tasks=N_TRAITS, generator=g), encoding
@@ -222,7 +237,7 @@ def run_gpsnn(runs: Runs) -> dict:
     found = {}
     for kind, name in (("printed", "GPSNN"), ("sphere", "GPSNN, sphere")):
         points = gps_encoding(runs.data.panel.coordinates, kind)
-        inputs = torch.tensor(points, dtype=torch.float32).expand(len(runs.rows), -1, -1)
+        inputs = torch.tensor(points, dtype=torch.float32)
         stack, _ = runs.fit(lambda g: GPSNN(N_TRAITS, generator=g), inputs)
         found[name] = runs.predictions(stack, inputs)
     return found

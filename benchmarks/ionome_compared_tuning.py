@@ -22,13 +22,23 @@ import numpy as np
 import optuna
 import pandas as pd
 import torch
-from ionome_compared import BATCH, EPOCHS, N_FOLDS, N_GENES, N_PLANTS, N_TRAITS, draw, stream
+from ionome_compared import (
+    BATCH,
+    EPOCHS,
+    N_FOLDS,
+    N_GENES,
+    N_PLANTS,
+    N_TRAITS,
+    draw,
+    orders_of,
+    stream,
+)
 from tqdm import tqdm
 
 from gitools.book.studies.ionome import centre, trait_scores
-from gitools.book.studies.ionome_networks import Stack, predict_stack, train_stack
 from gitools.genomes.evaluation import standardise_targets
 from gitools.genomes.models import Galiana
+from gitools.genomes.together import Stack, predict_together, train_together
 from gitools.genomes.training import torch_generator
 
 TABLE = Path(__file__).with_suffix(".csv")
@@ -51,18 +61,16 @@ def fit(data, rows, settings, rng) -> np.ndarray:
     stack = Stack(
         [Galiana(n_genes, n_tasks=N_TRAITS, generator=torch_generator(g)) for g in generators]
     )
-    train_stack(
+    train_together(
         stack,
         data.genes,
         np.array([standardise_targets(data.traits["additive"].means, r) for r in rows]),
-        rows,
-        generators=generators,
-        epochs=EPOCHS,
+        orders=orders_of(generators, rows, EPOCHS),
         batch_size=BATCH,
         learning_rate=[s["learning_rate"] for s in settings],
         weight_decay=[s["weight_decay"] for s in settings],
     )
-    return predict_stack(stack, data.genes)
+    return predict_together(stack, data.genes)
 
 
 def score(data, prediction, plants) -> float:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from gitools.book.studies.ionome import (
     PRINTED,
@@ -21,10 +20,7 @@ from gitools.book.studies.ionome import (
     unit_means,
     within_country_ceilings,
 )
-from gitools.book.studies.ionome_networks import Stack, predict_stack, train_stack
-from gitools.genomes.distinct import distinct_genes
-from gitools.genomes.models import BMSNN, GPSNN, FrozenHead, Galiana, count_parameters
-from gitools.genomes.training import predict, train
+from gitools.genomes.models import GPSNN, FrozenHead, count_parameters
 from gitools.simulate.plants import simulate_ionome, simulate_plants
 from gitools.structure import per_fold_within, within_group_correlation
 
@@ -188,69 +184,6 @@ def test_paired_difference_pairs_panels():
     assert (mean, n) == (pytest.approx(5 / 3), 3)
     assert error == pytest.approx(2 * np.std([2, 1, 2], ddof=1) / np.sqrt(3))
     assert unit_means(table).loc["a", "mean"] == 5
-
-
-def stacks(panel):
-    genes, edges = panel.tensor.shape[1], panel.pathways
-    yield "genes", lambda g: Galiana(genes, n_tasks=3, generator=g)
-    yield "genes", lambda g: BMSNN(edges, genes, panel.n_pathways, 5, n_tasks=3, generator=g)
-    yield "points", lambda g: GPSNN(3, generator=g)
-    yield "points", lambda g: FrozenHead(7, 3, 3, generator=g)
-
-
-def test_stacked_networks_do_what_single_ones_do(panel):
-    rng = np.random.default_rng(12)
-    genes = distinct_genes((panel.tensor - 0.5).astype(np.float32))
-    points = torch.from_numpy(rng.standard_normal((2, 60, 3)).astype(np.float32))
-    Y = rng.standard_normal((2, 60, 3))
-    Y[0, 3, 1] = np.nan
-    rows = np.array([np.sort(rng.permutation(60)[:33]) for _ in range(2)])
-    for kind, make in stacks(panel):
-        inputs = genes if kind == "genes" else points
-        single = [make(torch.Generator().manual_seed(k)) for k in range(2)]
-        stack = Stack(single)
-        train_stack(stack, inputs, Y, rows, generators=[np.random.default_rng(k) for k in range(2)],
-                    epochs=1, learning_rate=[1e-3, 2e-3], weight_decay=[0, 1e-2])  # fmt: skip
-        for k, model in enumerate(single):
-            own = genes if kind == "genes" else points[k]
-            train(model, own, Y[k], rows=rows[k], generator=np.random.default_rng(k), epochs=1,
-                  learning_rate=(k + 1) * 1e-3, weight_decay=k * 1e-2)  # fmt: skip
-            np.testing.assert_allclose(
-                predict_stack(stack, inputs)[k], predict(model, own), atol=2e-4
-            )
-
-
-def test_snapshots_are_earlier_weights(panel):
-    genes = distinct_genes(panel.tensor.astype(np.float32))
-    rows = np.arange(40)[None]
-    Y = np.random.default_rng(13).standard_normal((1, 60, 2))
-
-    def run(epochs, snapshots=()):
-        stack = Stack([Galiana(30, n_tasks=2, generator=torch.Generator().manual_seed(1))])
-        kept = train_stack(stack, genes, Y, rows, generators=[np.random.default_rng(2)],
-                           epochs=epochs, snapshots=snapshots)  # fmt: skip
-        return stack, kept
-
-    early, _ = run(2)
-    late, kept = run(4, [2])
-    late.flat = kept[2]
-    np.testing.assert_array_equal(predict_stack(late, genes), predict_stack(early, genes))
-
-
-def test_stacks_refuse_what_they_do_not_know():
-    models = [GPSNN(2), FrozenHead(5, 3, 2)]
-    with pytest.raises(ValueError, match="models"):
-        Stack(models)
-    stack = Stack([GPSNN(2)])
-    with pytest.raises(ValueError, match="generators"):
-        train_stack(
-            stack,
-            torch.zeros(1, 5, 3),
-            np.zeros((1, 5, 2)),
-            np.zeros((1, 5)),
-            generators=[],
-            epochs=1,
-        )
 
 
 def test_study_writes_each_row_once_and_goes_on(study, tmp_path, monkeypatch):
