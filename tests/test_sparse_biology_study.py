@@ -55,18 +55,6 @@ def test_side_by_side_is_one_by_one():
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 
 
-def test_each_network_has_its_own_rate():
-    together = studies.SideBySide(_models())
-    weights = [*together.stacked, together.layer.weight, together.layer.bias]
-    schedules = [studies.PlateauSchedule(rate) for rate in (0.5, 0.25, 0.125)]
-    rates = studies._rates(together, weights, schedules)
-    for rate, weight in zip(rates, weights, strict=True):
-        assert torch.broadcast_to(rate, weight.shape).unique().tolist() == [0.125, 0.25, 0.5]
-    edges = [len(model.pathways.weight) for model in _models()]
-    assert rates[-2].tolist() == [0.5] * edges[0] + [0.25] * edges[1] + [0.125] * edges[2]
-    assert rates[-1].tolist() == [0.5] * 4 + [0.25] * 4 + [0.125] * 4
-
-
 def test_kernel_is_ridge_on_genes_where_nothing_is_shared():
     rng = np.random.default_rng(5)
     B, Y, groups = rng.normal(size=(30, 12)), rng.normal(size=(30, 2)), np.arange(30) % 3

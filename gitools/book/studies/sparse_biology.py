@@ -11,10 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 from gitools.genomes import BMSNN, DistinctGenes, SparseLinear
-from gitools.genomes.training import PlateauSchedule, masked_squared_error
-
-# The defaults of torch.optim.RMSprop.
-_SMOOTHING, _TINY = 0.99, 1e-8
+from gitools.genomes.together import train_together
 
 
 def progress(steps, label: str):
@@ -191,72 +188,6 @@ def pathway_saliency(model, inputs) -> np.ndarray:
     return (torch.stack(slopes, dim=1) * z.detach().std(dim=0)[:, None]).numpy()
 
 
-class SideBySide(nn.Module):
-    """Several `BMSNN` on the same plants, as one network with a leading axis.
-
-    Their sparse layers may have different edges, even different numbers of them: together they are
-    one sparse layer, whose blocks know nothing of each other.
-
-    Parameters
-    ----------
-    models : sequence of k BMSNN
-        Of the same sizes. Weights are copied.
-    """
-
-    def __init__(self, models: Sequence[BMSNN]):
-        super().__init__()
-        first = models[0]
-        self.k, self.n_genes = len(models), first.n_genes
-        self.n_nodes = first.pathways.n_out
-        shift = torch.tensor([first.n_genes, self.n_nodes])
-        edges = [m.pathways.edges + j * shift for j, m in enumerate(models)]
-        self.layer = SparseLinear(
-            torch.cat(edges), self.k * self.n_genes, self.k * self.n_nodes, bias=True
-        )
-        owner = [torch.full((len(part),), j) for j, part in enumerate(edges)]
-        self.owner = torch.cat(owner)
-        with torch.no_grad():
-            self.layer.weight.copy_(torch.cat([m.pathways.weight for m in models]))
-            self.layer.bias.copy_(torch.cat([m.pathways.bias for m in models]))
-        self.names = [n for n, _ in first.named_parameters() if not n.startswith("pathways.")]
-        stacked = [torch.stack([m.get_parameter(n).detach() for m in models]) for n in self.names]
-        self.stacked = nn.ParameterList(nn.Parameter(values.clone()) for values in stacked)
-
-    def forward(self, inputs: DistinctGenes) -> torch.Tensor:
-        """Predictions [k, batch, T]."""
-        w = dict(zip(self.names, self.stacked, strict=True))
-        vectors = inputs.vectors.expand(self.k, -1, -1)
-        h = _normed(_linear(vectors, w["G.0.weight"], w["G.0.bias"]), w, "G.1").tanh()
-        scores = _linear(h, w["G.3.weight"], w["G.3.bias"]).squeeze(-1)
-        scores = scores.index_select(1, inputs.index.reshape(-1))
-        scores = scores.view(self.k, *inputs.index.shape).transpose(0, 1)
-        z = self.layer(scores.reshape(len(inputs), -1))
-        z = z.view(len(inputs), self.k, self.n_nodes).transpose(0, 1)
-        a = _normed(z, w, "normalise.0").tanh()
-        h = _normed(_linear(a, w["head.0.weight"], w["head.0.bias"]), w, "head.1").tanh()
-        return _linear(h, w["head.3.weight"], w["head.3.bias"])
-
-    @torch.no_grad()
-    def write_back(self, models: Sequence[BMSNN]) -> None:
-        """Put each network's weights where they came from."""
-        for name, values in zip(self.names, self.stacked, strict=True):
-            for model, value in zip(models, values, strict=True):
-                model.get_parameter(name).copy_(value)
-        biases = self.layer.bias.view(self.k, self.n_nodes)
-        for j, model in enumerate(models):
-            model.pathways.weight.copy_(self.layer.weight[self.owner == j])
-            model.pathways.bias.copy_(biases[j])
-
-
-def _linear(x, weight, bias):
-    return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
-
-
-def _normed(x, w, name):
-    x = torch.nn.functional.layer_norm(x, x.shape[-1:])
-    return x * w[f"{name}.weight"][:, None] + w[f"{name}.bias"][:, None]
-
-
 def train_side_by_side(
     models: Sequence[BMSNN],
     inputs: DistinctGenes,
@@ -265,14 +196,10 @@ def train_side_by_side(
     *,
     generator: np.random.Generator,
     epochs: int = 50,
-    batch_size: int = 10,
-    learning_rate: float = 1e-2,
     weight_decay: float = 1e-4,
-) -> list[list[float]]:
-    """Train several `BMSNN` in place, as `gitools.genomes.training.train` would one by one.
-
-    All read the same mini-batches, in the order that ``generator`` gives; each has its own
-    targets, learning rate and schedule.
+    **settings,
+) -> list[np.ndarray]:
+    """Train several `BMSNN` in place on the same mini-batches, each with its own targets.
 
     Parameters
     ----------
@@ -284,63 +211,29 @@ def train_side_by_side(
     rows : int array
         The plants to train on.
     generator : numpy Generator
-    epochs, batch_size, learning_rate, weight_decay
-        See `gitools.genomes.training.train`.
+        For their order.
+    epochs, weight_decay, settings
+        See `gitools.genomes.together.train_together`.
 
     Returns
     -------
-    list of k lists
+    list of k float arrays of shape (epochs,)
         Loss of each epoch.
     """
-    together = SideBySide(models)
-    labels = torch.from_numpy(np.stack(targets)).to(torch.float32)
-    schedules = [PlateauSchedule(learning_rate) for _ in models]
-    weights = [*together.stacked, together.layer.weight, together.layer.bias]
-    squares = [torch.zeros_like(w) for w in weights]
-    history = [[] for _ in models]
+    order = []
     for _ in range(epochs):
-        order = generator.permutation(rows)
+        order.append(generator.permutation(rows))
         # train draws a seed for dropout here; without it the streams would part.
         generator.integers(2**63)
-        rates = _rates(together, weights, schedules)
-        totals, counts = np.zeros(len(models)), np.zeros(len(models))
-        for start in range(0, len(order), batch_size):
-            batch = np.sort(order[start : start + batch_size])
-            prediction = together(inputs[batch])
-            parts = [
-                masked_squared_error(p, y)
-                for p, y in zip(prediction, labels[:, torch.from_numpy(batch)], strict=True)
-            ]
-            loss = sum(error / seen for error, seen in parts)
-            slopes = torch.autograd.grad(loss, weights)
-            _descend(weights, slopes, squares, rates, weight_decay)
-            totals += [float(error.detach()) for error, _ in parts]
-            counts += [int(seen) for _, seen in parts]
-        for j, loss in enumerate(totals / counts):
-            history[j].append(float(loss))
-            schedules[j].step(float(loss))
-    together.write_back(models)
-    return history
-
-
-def _rates(together, weights, schedules):
-    """Learning rates in the shape of the weights: each network has its own."""
-    rates = torch.tensor([schedule.rate for schedule in schedules])
-    stacked = [rates.view(-1, *[1] * (w.ndim - 1)) for w in weights[:-2]]
-    return [*stacked, rates[together.owner], rates.repeat_interleave(together.n_nodes)]
-
-
-@torch.no_grad()
-def _descend(weights, slopes, squares, rates, weight_decay):
-    """One step of RMSprop."""
-    slopes = torch._foreach_add(slopes, weights, alpha=weight_decay)
-    torch._foreach_mul_(squares, _SMOOTHING)
-    torch._foreach_addcmul_(squares, slopes, slopes, value=1 - _SMOOTHING)
-    roots = torch._foreach_sqrt(squares)
-    torch._foreach_add_(roots, _TINY)
-    torch._foreach_div_(slopes, roots)
-    torch._foreach_mul_(slopes, rates)
-    torch._foreach_sub_(weights, slopes)
+    histories = train_together(
+        models,
+        inputs,
+        list(targets),
+        orders=np.tile(order, (len(models), 1, 1)),
+        weight_decay=weight_decay,
+        **settings,
+    )
+    return [history.losses for history in histories]
 
 
 class SparseNetwork(nn.Module):
