@@ -30,6 +30,8 @@ import torch
 
 from gitools.association.mixed_model import gblup, kinship
 from gitools.book.studies import galiana as studies
+from gitools.genomes.distinct import distinct_genes
+from gitools.genomes.together import Stack, predict_together, train_together
 from gitools.genomes.training import saliency
 
 TABLE = Path(__file__).with_suffix(".csv")
@@ -158,33 +160,34 @@ def train_arm(name, arm, group):
     models = studies.start_models(
         len(pupils), n_genes, n_types, pupils[0].y.shape[1], arm.width, rng
     )
-    together = studies.SideBySide(models, [pupil.x for pupil in pupils])
+    inputs = [distinct_genes(pupil.x) for pupil in pupils]
     orders = np.array([[rng.permutation(arm.n) for _ in range(EPOCHS)] for _ in range(len(pupils))])
-    everyone = np.tile(np.arange(len(pupils[0].y)), (len(pupils), 1))
+    masks = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    stack = Stack(models, dropout=arm.dropout, generator=masks)
     followed = []
 
-    def follow(epoch):
+    def follow(epoch, losses):
         if arm.follow and group[0] == 0 and epoch in SEEN_EPOCHS:
-            for pupil, predictions in zip(pupils, together.predict(everyone), strict=True):
+            for pupil, predictions in zip(pupils, predict_together(stack, inputs), strict=True):
                 train, test = (f"{r.mean():.4f}" for r in pupil.scores(predictions))
                 followed.append(
                     {"panel": pupil.number, "epoch": epoch, "train_r": train, "test_r": test}
                 )
 
-    together.train(
-        torch.tensor(np.array([pupil.y for pupil in pupils]), dtype=torch.float32),
-        orders,
+    train_together(
+        stack,
+        inputs,
+        [pupil.y for pupil in pupils],
+        orders=orders,
         batch_size=BATCH,
         weight_decay=arm.l2,
         decay=arm.decay,
-        dropout=arm.dropout,
-        generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
-        after_epoch=follow,
+        on_epoch=follow,
     )
-    predicted = together.predict(everyone)
+    stack.write_back(models)
     rows = [
-        row_of(name, arm, pupil, predictions, together.model(k))
-        for k, (pupil, predictions) in enumerate(zip(pupils, predicted, strict=True))
+        row_of(name, arm, *one)
+        for one in zip(pupils, predict_together(stack, inputs), models, strict=True)
     ]
     return rows, followed
 

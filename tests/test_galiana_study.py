@@ -3,68 +3,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import torch
 
 from gitools.book.figures import galiana as figures
 from gitools.book.studies import galiana as studies
-from gitools.genomes.training import predict, train
 from gitools.structure import within_group_correlation
-
-
-def counts(rng, n=24, genes=10):
-    return rng.poisson(0.4, (n, genes, 17)).astype(np.float32) - 0.3
-
-
-def test_side_by_side_is_the_same_as_alone():
-    rng = np.random.default_rng([53, 900])
-    tensors = [counts(rng) for _ in range(3)]
-    targets = [rng.standard_normal((24, 4)) for _ in range(3)]
-    models = studies.start_models(3, 10, 17, 4, 6, rng)
-    train_rows = np.arange(20)
-    orders, generators = [], [np.random.default_rng([53, 901, k]) for k in range(3)]
-    for generator in [np.random.default_rng([53, 901, k]) for k in range(3)]:
-        epochs = []
-        for _ in range(6):
-            epochs.append(generator.permutation(train_rows))
-            # train draws one number an epoch, for dropout.
-            generator.integers(2**63)
-        orders.append(epochs)
-    together = studies.SideBySide(models, tensors)
-    together.train(
-        torch.tensor(np.array(targets), dtype=torch.float32),
-        np.array(orders),
-        batch_size=8,
-        learning_rate=1e-3,
-        weight_decay=1e-2,
-    )
-    got = together.predict(np.tile(np.arange(24), (3, 1)))
-    for k, model in enumerate(models):
-        before = predict(model, tensors[k])
-        train(
-            model,
-            tensors[k],
-            targets[k],
-            rows=train_rows,
-            epochs=6,
-            batch_size=8,
-            learning_rate=1e-3,
-            weight_decay=1e-2,
-            generator=generators[k],
-        )
-        after = predict(model, tensors[k])
-        assert np.abs(after - before).max() > 0.05
-        np.testing.assert_allclose(got[k], after, atol=2e-3)
-        np.testing.assert_allclose(predict(together.model(k), tensors[k]), got[k], atol=1e-5)
-
-
-def test_dropout_changes_training_but_not_prediction():
-    rng = np.random.default_rng([53, 902])
-    together = studies.SideBySide(studies.start_models(2, 10, 17, 4, 6, rng), [counts(rng)] * 2)
-    rows = torch.tile(torch.arange(24), (2, 1))
-    plain = together.forward(rows)
-    dropped = together.forward(rows, dropout=0.5, generator=torch.Generator().manual_seed(1))
-    assert not torch.equal(plain, dropped)
-    assert np.array_equal(together.predict(rows), plain.detach().numpy().astype(float))
 
 
 def test_correlations_within_are_those_of_the_package():
