@@ -151,11 +151,12 @@ def test_predictions_together_are_those_apart(kind):
     np.testing.assert_allclose(own, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [20, N])
 @pytest.mark.parametrize("form", ["tensors", "arrays", "distinct"])
-def test_each_network_may_have_its_own_data(form):
+def test_each_network_may_have_its_own_data(form, length):
     make = {"tensors": lambda x: x, "arrays": lambda x: x.numpy(), "distinct": distinct_genes}[form]
     (x, Y), (x2, Y2) = data(0), data(9)
-    inputs, targets = [make(x), make(x2[:20])], [Y, Y2[:20]]
+    inputs, targets = [make(x), make(x2[:length])], [Y, Y2[:length]]
     models, alone = [galiana(0), galiana(1)], [galiana(0), galiana(1)]
     train_together(models, inputs, targets, generators=[rng_of(0), rng_of(1)], epochs=2)
     for k, model in enumerate(alone):
