@@ -91,7 +91,7 @@ STEPS = {
     "networks": rows_of_networks,
     "inputs": rows_of_inputs,
 }
-REPLICATES = {"linear": 50, "selection": 50, "networks": 20, "inputs": 20}
+REPLICATES = {"linear": 50, "selection": 50, "networks": 15, "inputs": 6}
 
 
 def append(rows, step, replicate) -> None:

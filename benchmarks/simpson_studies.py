@@ -27,7 +27,7 @@ from gitools.book.studies import simpson_networks as networks
 
 TABLE = Path(__file__).with_suffix(".csv")
 MAPS = Path(__file__).with_name("simpson_maps.csv")
-REPLICATES = {"breeder": 50, "objectives": 50, "controls": 10, "countries": 20}
+REPLICATES = {"breeder": 50, "objectives": 50, "controls": 10, "countries": 4}
 PERPLEXITIES = (5, 30, 90)
 WEAKER_SHARES = (0.01, 0.03, 0.1)
 N_SETS = 10
