@@ -250,6 +250,23 @@ def test_frozen_weights_stay():
     assert not torch.equal(models[1].head.weight, head)
 
 
+def test_models_hold_the_weights_of_each_epoch():
+    x, Y = data()
+    models, seen = [galiana(0), galiana(1)], []
+    train_together(
+        models,
+        x,
+        Y,
+        generators=[rng_of(0), rng_of(1)],
+        epochs=3,
+        on_epoch=lambda epoch, losses: seen.append(predict_together(models, x)),
+    )
+    for epochs in (1, 2):
+        fewer = [galiana(0), galiana(1)]
+        train_together(fewer, x, Y, generators=[rng_of(0), rng_of(1)], epochs=epochs)
+        np.testing.assert_array_equal(seen[epochs - 1], predict_together(fewer, x))
+
+
 def test_a_stack_goes_back_and_hands_on_its_weights():
     x, Y = data()
     genes = distinct_genes(x)
