@@ -162,7 +162,7 @@ def test_figures_are_drawn():
         lambda: figures.draw_methods(["GBLUP", "net"], [0.5, 0.4], [0.1, 0.1], 0.9),
         lambda: figures.draw_epochs([1, 2, 3, 4], {"a": (v[0], v[1] ** 2)}),
         lambda: figures.draw_gain(["a", "b"], [v[:, 0], v[:4, 1]], "x"),
-        lambda: figures.draw_leak({"a": (v[:, 0], v[:, 1]), "b": (v[:, 2], v[:, 3])}),
+        lambda: figures.draw_leak(["x", "y"], {"a": (v[:, 0], v[:, 1]), "b": (v[:, 2], v[:, 3])}),
         lambda: figures.draw_null({"a": v[:, 0], "b": v[:, 1]}),
     ]
     for draw in draws:

@@ -70,11 +70,14 @@ def draw_methods(names, means, halves, ceiling) -> None:
 
 
 def draw_epochs(epochs, curves) -> None:
-    """Score by epoch; `curves` maps a label to (mean, half width), each [k]."""
+    """Score by epoch (log axis); `curves` maps a label to (mean, half width), each [k]."""
     _, axis = plt.subplots(figsize=(6.2, 3.6))
     for (label, (mean, half)), color in zip(curves.items(), _LINES, strict=False):
         axis.fill_between(epochs, mean - half, mean + half, color=COLORS[color], alpha=0.15, lw=0)
         axis.plot(epochs, mean, "o-", ms=4, color=COLORS[color], label=label)
+    axis.set_xscale("log")
+    axis.set_xticks(epochs, [str(epoch) for epoch in epochs])
+    axis.minorticks_off()
     axis.set(xlabel="epoch of the second training", ylabel="correlation within countries")
     axis.legend(loc="lower right")
 
@@ -96,14 +99,17 @@ def draw_gain(labels, gains, xlabel) -> None:
     axis.set_xlim(-0.5, len(labels) - 0.5)
 
 
-def draw_leak(pairs) -> None:
-    """Score of each panel without and with the leak; two arrays [panels] for each label."""
-    _, axes = plt.subplots(1, len(pairs), figsize=(2.5 * len(pairs) + 0.6, 3.6), sharey=True)
-    for axis, (label, (honest, leaky)) in zip(axes, pairs.items(), strict=True):
-        axis.plot([0, 1], [honest, leaky], color=COLORS["grey"], lw=0.7, alpha=0.6)
-        means = [np.mean(honest), np.mean(leaky)]
-        axis.plot([0, 1], means, "o-", color=COLORS["vermillion"], lw=2.2)
-        axis.set(title=label, xticks=[0, 1], xticklabels=["nested", "leaky"], xlim=(-0.3, 1.3))
+def draw_leak(states, scores) -> None:
+    """Score of each panel by what the first training saw, for each method.
+
+    `scores` maps a label to one array [panels] for each of the `states`.
+    """
+    _, axes = plt.subplots(1, len(scores), figsize=(2.5 * len(scores) + 0.6, 3.6), sharey=True)
+    at = np.arange(len(states))
+    for axis, (label, values) in zip(axes, scores.items(), strict=True):
+        axis.plot(at, np.array(values), color=COLORS["grey"], lw=0.7, alpha=0.6)
+        axis.plot(at, np.mean(values, axis=1), "o-", color=COLORS["vermillion"], lw=2.2)
+        axis.set(title=label, xticks=at, xticklabels=states, xlim=(-0.3, len(states) - 0.7))
     axes[0].set_ylabel("correlation within countries")
 
 
