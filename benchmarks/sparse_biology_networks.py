@@ -138,8 +138,10 @@ def alone(world, rows, epochs):
     ring = studies.ring_edges(world.edges, n_genes, world.dummy)
     down = (world.edges, n_genes, n_nodes)
     makers = {
-        "galiana": lambda: Galiana(n_genes),
-        "galiana, equal size": lambda: Galiana(n_genes, hidden=small),
+        "galiana": lambda: Galiana(n_genes, generator=torch.default_generator),
+        "galiana, equal size": lambda: Galiana(
+            n_genes, hidden=small, generator=torch.default_generator
+        ),
         "two layers": lambda: studies.SparseNetwork([down, (top, n_nodes, 6)], HIDDEN),
         "gene graph": lambda: studies.SparseNetwork([(ring, n_genes, n_genes), down], HIDDEN),
     }
