@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from gitools.book.studies.ionome import trait_scores
 from gitools.genomes.distinct import distinct_genes
 from gitools.simulate.plants import simulate_plants
 
@@ -70,6 +72,26 @@ def test_out_of_time_keeps_what_was_done(benchmark, tmp_path, capsys, monkeypatc
     assert (table.folds == 1).all()
     with pytest.raises(ValueError, match="folder"):
         benchmark.Panel(tmp_path, 120, 30)
+
+
+def test_the_table_scores_what_was_held_out(benchmark, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITOOLS_QUIET", "1")
+    rest = ["--plants", "200", "--genes", "20", "--models", "genetic value", "GBLUP, tensors"]
+    rest += ["--table", str(tmp_path / "table.csv")]
+    table = benchmark.main([str(tmp_path), *rest]).set_index("model")
+    panel = benchmark.Panel(tmp_path, 200, 20)
+    held_out = np.full_like(panel.Y, np.nan)
+    for fold in range(5):
+        rows = panel.folds == fold
+        held_out[rows] = np.load(tmp_path / f"GBLUP-tensors-{fold}.npy")[rows]
+    traits = pd.read_csv(tmp_path / "table_traits.csv", index_col="trait")
+    for model, values in {"genetic value": panel.genetic, "GBLUP, tensors": held_out}.items():
+        found = trait_scores(panel.Y, values, panel.country, folds=panel.folds)
+        np.testing.assert_allclose(traits[model], found, atol=6e-5)
+        expected = [found[:18].mean(), found[18:].mean()]
+        np.testing.assert_allclose(table.loc[model, ["leaf", "seed"]].astype(float), expected)
+        expected = [found[:18].std(ddof=1), found[18:].std(ddof=1)]
+        np.testing.assert_allclose(table.loc[model, ["leaf_sd", "seed_sd"]].astype(float), expected)
 
 
 def test_distinct_vectors_in_chunks_are_those_of_the_whole(benchmark):
